@@ -1,0 +1,11 @@
+export { sealErrors } from './errors.ts';
+export { createSealer } from './sealer.ts';
+export type { Sealer, SealerOptions } from './sealer.ts';
+export type { Place } from './sealed.ts';
+export type { Rewrapped } from './rewrap.ts';
+export type { CacheBounds } from './key-cache.ts';
+export type { DataKeyStore, WrappedKey } from './data-key-store.ts';
+export { openDatabaseDataKeyStore } from './database-data-key-store.ts';
+export type { MasterKey } from './master-key.ts';
+export { openMasterKey } from './open-master-key.ts';
+export type { LoadedMasterKey } from './load-master-key.ts';
