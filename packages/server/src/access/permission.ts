@@ -1,0 +1,32 @@
+/**
+ * The permission catalogue. Routes name one of these; nothing checks a permission that is not here, and a test
+ * finds one here that nothing checks.
+ */
+export const permissionCatalogue = {
+  'catalog:read': 'Read what connectors and actions there are.',
+  'calls:read': 'Read calls of the tenant, with their results.',
+  'calls:write': 'Start and cancel calls of the tenant.',
+  'metrics:read': 'Read the metrics from another machine.',
+  'tenants:read': 'List the tenants.',
+  'tenants:write': 'Make tenants, and tokens for any tenant.',
+  'tokens:read': 'List the tokens of the tenant.',
+  'tokens:write': 'Make and revoke tokens of the tenant.',
+} as const;
+
+/** A name of the catalogue. */
+export type Permission = keyof typeof permissionCatalogue;
+
+/** What a token may carry: permissions, or `*` for every one there is and will be. */
+export type Grant = Permission | '*';
+
+export const everyGrant: readonly Grant[] = ['*', ...(Object.keys(permissionCatalogue) as Permission[])];
+
+/** Whether these grants allow what the permission names. */
+export function permits(grants: ReadonlySet<string>, permission: string): boolean {
+  return grants.has('*') || grants.has(permission);
+}
+
+/** Those of the wanted grants that lie beyond the grants held: nobody hands out more than they have. */
+export function beyond(held: ReadonlySet<string>, wanted: readonly Grant[]): Grant[] {
+  return wanted.filter((grant) => !permits(held, grant));
+}
