@@ -1,0 +1,4 @@
+import { testConnector } from '@linkspan/sdk/testing';
+import { example } from './connector.ts';
+
+testConnector(example);

@@ -1,0 +1,31 @@
+export {
+  defineAction,
+  type Action,
+  type Effect,
+  type Example,
+  type PolicyDefaults,
+  type Probed,
+  type Repeat,
+} from './action.ts';
+export { defineConnector, type Connector } from './connector.ts';
+export type {
+  ActionContext,
+  ActionLog,
+  BaseContext,
+  ConnectRequest,
+  OptionsContext,
+  OptionsPage,
+  Outside,
+  SocketTls,
+} from './context.ts';
+export {
+  ActionError,
+  TransportError,
+  UnknownOutcome,
+  type ErrorDeclaration,
+  type ErrorTable,
+  type Failure,
+  type RetryClass,
+} from './errors.ts';
+export { retryAfterOf, retryClassOf, type Http, type HttpRequest, type HttpResponse } from './http.ts';
+export { file, json, object, options, record, secret, Type, type Static, type TSchema } from './schema.ts';

@@ -1,0 +1,12 @@
+export type { CatalogAction, CatalogConnector } from './action.ts';
+export { createCatalog, type Catalog, type ForeignConnectors } from './catalog.ts';
+export { catalogErrors } from './errors.ts';
+export {
+  createCodeExecutor,
+  type CodeAttempt,
+  type CodeExecutor,
+  type CodeExecutorOptions,
+} from './origins/code/execute.ts';
+export { lookUp, type LookUp } from './origins/code/look-up.ts';
+export type { AttemptError, AttemptOutcome } from './origins/code/outcome.ts';
+export { catalogRoutes } from './routes.ts';
