@@ -208,6 +208,59 @@ language sql as $$
   select call_id from gone;
 $$;
 
+-- Takes ready calls over, a few of each lane, going round the lanes: so no tenant and no target waits behind another's
+-- backlog. Steps from lane to lane in the index, whatever the length of the backlogs. `p_lane` names lanes that bear fewer
+-- calls than `p_room`, `p_lane_room` how many; lanes up to `p_after` had their turn. A function, so that it is planned once.
+create function claim_calls(
+  p_node integer, p_room integer, p_lanes integer, p_lane bigint[], p_lane_room integer[], p_after bigint
+) returns table (
+  call_id uuid, tenant_id uuid, principal_id uuid, action text, target text, input text, details text, run_id uuid,
+  group_id uuid, deadline timestamptz, epoch integer, attempt smallint, state call_state, reason text, crashes smallint,
+  lane bigint
+)
+language plpgsql
+set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
+set plan_cache_mode = force_generic_plan
+as $$
+#variable_conflict use_column
+declare
+  blocked bigint[] := array(select n.lane from unnest(p_lane, p_lane_room) as n(lane, room) where n.room <= 0);
+begin
+  if not exists (select from nodes n where n.node_id = p_node and n.lease_until > clock_timestamp()) then return; end if;
+  return query
+    with recursive turn (lane, nth) as (
+      (select u.lane, 1 from unfinished_calls u
+       where u.state = 'queued' and u.ready and u.lane > p_after and u.lane <> all (blocked)
+       order by u.lane limit 1)
+      union all
+      select next.lane, turn.nth + 1 from turn cross join lateral (
+        select u.lane from unfinished_calls u
+        where u.state = 'queued' and u.ready and u.lane > turn.lane and u.lane <> all (blocked)
+        order by u.lane limit 1
+      ) next
+      where turn.nth < p_lanes
+    ), picked as (
+      select p.call_id from turn cross join lateral (
+        select u.call_id from unfinished_calls u
+        where u.state = 'queued' and u.ready and u.lane = turn.lane
+        order by u.call_id
+        limit least((p_room - 1) / (select count(*) from turn) + 1,
+                    (select min(n.room) from unnest(p_lane, p_lane_room) as n(lane, room) where n.lane = turn.lane))
+        for update skip locked
+      ) p
+      limit p_room
+    ), u as (
+      update unfinished_calls u
+      set state = 'running', node_id = p_node, epoch = u.epoch + 1, attempt = u.attempt + 1, ready = false, due = null
+      from picked where u.call_id = picked.call_id
+      returning u.*
+    )
+    select c.call_id, c.tenant_id, c.principal_id, c.action, c.target, c.input, c.details, c.run_id, c.group_id, c.deadline,
+           u.epoch, u.attempt, u.state, u.reason, u.crashes, u.lane
+    from u join calls c on c.retention = retention_of(u.call_id) and c.call_id = u.call_id
+    order by u.lane, u.call_id;
+end $$;
+
 -- The group commit: everything that queued up at one writer, in one statement, one round trip, one commit (ADR 3).
 --
 -- Moves come first: each leaves the state its epoch names, or changes nothing. A call that somebody wants cancelled
@@ -240,6 +293,8 @@ create function commit_calls(
 language plpgsql
 -- The narrow table is small when it is analysed and full of dead rows under load: every row is found by its key.
 set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
+-- And planned once: planning anew costs more than running it (0.66 against 0.31 ms for a single accept).
+set plan_cache_mode = force_generic_plan
 as $$
 #variable_conflict use_column
 declare

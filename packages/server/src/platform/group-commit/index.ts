@@ -1,0 +1,3 @@
+export { groupCommitErrors } from './errors.ts';
+export { openGroupCommit, type GroupCommit } from './group-commit.ts';
+export type { BatchStatement, GroupCommitOptions, Submission } from './statement.ts';
