@@ -62,6 +62,26 @@ create table calls (
 alter table calls enable row level security;
 alter table calls force row level security;
 
+create table consumer_members (
+  topic       text not null,
+  consumer    text not null,
+  member      uuid not null,
+  lease_until timestamp with time zone not null
+) with (fillfactor=50);
+
+create table consumer_partitions (
+  topic          text not null,
+  consumer       text not null,
+  partition      smallint not null,
+  transaction_id bigint not null,
+  position       bigint not null,
+  epoch          integer not null default 0,
+  member         uuid,
+  lease_until    timestamp with time zone not null default '-infinity'::timestamp with time zone,
+  blocked_since  timestamp with time zone,
+  blocked_by     text
+) with (fillfactor=50);
+
 create table data_keys (
   tenant_id  uuid not null,
   key_id     uuid not null,
@@ -88,6 +108,26 @@ create table ended_calls (
 alter table ended_calls enable row level security;
 alter table ended_calls force row level security;
 
+create table events (
+  tenant_id      uuid not null,
+  transaction_id bigint not null default ((pg_current_xact_id())::text)::bigint,
+  position       bigint not null generated always as identity,
+  topic          text not null default 'events'::text,
+  key            text not null,
+  slot           smallint not null default ((hashtextextended(key, (7004)::bigint) & (32767)::bigint))::smallint,
+  type           text not null,
+  event_id       text not null default (gen_random_uuid())::text,
+  at             timestamp with time zone not null default clock_timestamp(),
+  subject        text,
+  actor          text,
+  correlation    text,
+  causation      text,
+  attributes     text,
+  data           text
+) partition by range (at);
+alter table events enable row level security;
+alter table events force row level security;
+
 create table idempotency_keys (
   tenant_id    uuid not null,
   principal_id uuid not null,
@@ -111,6 +151,24 @@ create table nodes (
   started_at  timestamp with time zone not null default now(),
   lease_until timestamp with time zone not null
 ) with (fillfactor=50);
+
+create table parked_events (
+  tenant_id      uuid not null,
+  topic          text not null,
+  consumer       text not null,
+  partition      smallint not null,
+  transaction_id bigint not null,
+  position       bigint not null,
+  key            text not null,
+  state          text not null,
+  attempts       smallint not null,
+  due            timestamp with time zone not null,
+  code           text,
+  event          text not null,
+  parked_at      timestamp with time zone not null default clock_timestamp()
+) with (fillfactor=70);
+alter table parked_events enable row level security;
+alter table parked_events force row level security;
 
 create table principals (
   tenant_id    uuid not null,
@@ -160,6 +218,12 @@ create table tokens (
 alter table tokens enable row level security;
 alter table tokens force row level security;
 
+create table topics (
+  topic           text not null,
+  partitions      smallint not null,
+  dropped_through bigint not null default 0
+);
+
 create table unfinished_calls (
   tenant_id uuid not null,
   call_id   uuid not null,
@@ -189,6 +253,9 @@ alter table audit_entries add constraint audit_entries_outcome_check CHECK ((out
 alter table call_groups add constraint call_groups_pkey PRIMARY KEY (group_id);
 alter table call_groups add constraint call_groups_pending_check CHECK ((pending >= 0));
 alter table calls add constraint calls_pkey PRIMARY KEY (retention, call_id);
+alter table consumer_members add constraint consumer_members_pkey PRIMARY KEY (topic, consumer, member);
+alter table consumer_partitions add constraint consumer_partitions_pkey PRIMARY KEY (topic, consumer, partition);
+alter table consumer_partitions add constraint consumer_partitions_topic_fkey FOREIGN KEY (topic) REFERENCES topics(topic);
 alter table data_keys add constraint data_keys_tenant_id_generation_key UNIQUE (tenant_id, generation);
 alter table data_keys add constraint data_keys_pkey PRIMARY KEY (key_id);
 alter table data_keys add constraint data_keys_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(tenant_id);
@@ -198,6 +265,8 @@ alter table ended_calls add constraint ended_calls_state_check CHECK ((state = A
 alter table idempotency_keys add constraint idempotency_keys_pkey PRIMARY KEY (tenant_id, principal_id, key_digest);
 alter table migrations add constraint migrations_pkey PRIMARY KEY (version);
 alter table nodes add constraint nodes_pkey PRIMARY KEY (node_id);
+alter table parked_events add constraint parked_events_pkey PRIMARY KEY (topic, consumer, transaction_id, "position");
+alter table parked_events add constraint parked_events_state_check CHECK ((state = ANY (ARRAY['retrying'::text, 'dead'::text])));
 alter table principals add constraint principals_tenant_id_kind_name_key UNIQUE (tenant_id, kind, name);
 alter table principals add constraint principals_pkey PRIMARY KEY (tenant_id, principal_id);
 alter table principals add constraint principals_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants(tenant_id);
@@ -214,13 +283,17 @@ alter table tokens add constraint tokens_pkey PRIMARY KEY (token_id);
 alter table tokens add constraint tokens_tenant_id_principal_id_fkey FOREIGN KEY (tenant_id, principal_id) REFERENCES principals(tenant_id, principal_id);
 alter table tokens add constraint tokens_digest_check CHECK ((length(digest) = 32));
 alter table tokens add constraint tokens_name_check CHECK (((length(name) >= 1) AND (length(name) <= 200)));
+alter table topics add constraint topics_pkey PRIMARY KEY (topic);
+alter table topics add constraint topics_partitions_check CHECK (((partitions >= 1) AND (partitions <= 1024)));
 alter table unfinished_calls add constraint unfinished_calls_pkey PRIMARY KEY (call_id);
 
 -- Indexes
 
 CREATE INDEX call_groups_due ON call_groups USING btree (emptied) WHERE pending = 0;
 CREATE INDEX ended_calls_by_tenant ON ONLY ended_calls USING btree (tenant_id, call_id);
+CREATE INDEX events_in_order ON ONLY events USING btree (transaction_id, "position");
 CREATE INDEX idempotency_keys_expiry ON idempotency_keys USING btree (expires_at);
+CREATE INDEX parked_events_retrying ON parked_events USING btree (topic, consumer, partition) WHERE state = 'retrying'::text;
 CREATE INDEX tokens_by_tenant ON tokens USING btree (tenant_id, token_id);
 CREATE INDEX unfinished_cancelling ON unfinished_calls USING btree (node_id) WHERE state = 'cancelling'::call_state;
 CREATE INDEX unfinished_deadline ON unfinished_calls USING btree (deadline) WHERE deadline IS NOT NULL;
@@ -243,8 +316,12 @@ create policy all_tenants on data_keys for all to linkspan_hub using (true);
 create policy own_tenant on data_keys for all to linkspan_api using ((tenant_id = current_tenant()));
 create policy all_tenants on ended_calls for all to linkspan_hub using (true);
 create policy own_tenant on ended_calls for all to linkspan_api using ((tenant_id = current_tenant()));
+create policy all_tenants on events for all to linkspan_hub using (true);
+create policy own_tenant on events for all to linkspan_api using ((tenant_id = current_tenant()));
 create policy all_tenants on idempotency_keys for all to linkspan_hub using (true);
 create policy own_tenant on idempotency_keys for all to linkspan_api using ((tenant_id = current_tenant()));
+create policy all_tenants on parked_events for all to linkspan_hub using (true);
+create policy own_tenant on parked_events for all to linkspan_api using ((tenant_id = current_tenant()));
 create policy all_tenants on principals for all to linkspan_hub using (true);
 create policy own_tenant on principals for all to linkspan_api using ((tenant_id = current_tenant()));
 create policy all_tenants on tenant_usage for all to linkspan_hub using (true);
@@ -263,22 +340,29 @@ grant delete, insert, select on calls to linkspan_hub;
 grant delete, insert, select on ended_calls to linkspan_hub;
 grant delete, insert, select on tokens to linkspan_api;
 grant delete, insert, select, update on call_groups to linkspan_hub;
+grant delete, insert, select, update on consumer_members to linkspan_hub;
 grant delete, insert, select, update on idempotency_keys to linkspan_hub;
 grant delete, insert, select, update on nodes to linkspan_hub;
+grant delete, insert, select, update on parked_events to linkspan_hub;
 grant delete, insert, select, update on tenant_usage to linkspan_hub;
 grant delete, insert, select, update on unfinished_calls to linkspan_hub;
 grant insert, select on audit_entries to linkspan_api;
 grant insert, select on audit_entries to linkspan_hub;
 grant insert, select on data_keys to linkspan_hub;
+grant insert, select on events to linkspan_api;
+grant insert, select on events to linkspan_hub;
 grant insert, select on principals to linkspan_api;
 grant insert, select on principals to linkspan_hub;
 grant insert, select on tenants to linkspan_hub;
 grant insert, select on tokens to linkspan_hub;
+grant insert, select on topics to linkspan_hub;
+grant insert, select, update on consumer_partitions to linkspan_hub;
 grant select on attempts to linkspan_api;
 grant select on call_groups to linkspan_api;
 grant select on calls to linkspan_api;
 grant select on ended_calls to linkspan_api;
 grant select on migrations to linkspan_hub;
+grant select on parked_events to linkspan_api;
 grant select on store to linkspan_hub;
 grant select on tenant_usage to linkspan_api;
 grant select on tenants to linkspan_api;
@@ -305,12 +389,59 @@ AS $function$
   )
   select call_id from gone;
 $function$;
+CREATE OR REPLACE FUNCTION claim_calls(p_node integer, p_room integer, p_lanes integer, p_lane bigint[], p_lane_room integer[], p_after bigint)
+ RETURNS TABLE(call_id uuid, tenant_id uuid, principal_id uuid, action text, target text, input text, details text, run_id uuid, group_id uuid, deadline timestamp with time zone, epoch integer, attempt smallint, state call_state, reason text, crashes smallint, lane bigint)
+ LANGUAGE plpgsql
+ SET enable_seqscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+#variable_conflict use_column
+declare
+  blocked bigint[] := array(select n.lane from unnest(p_lane, p_lane_room) as n(lane, room) where n.room <= 0);
+begin
+  if not exists (select from nodes n where n.node_id = p_node and n.lease_until > clock_timestamp()) then return; end if;
+  return query
+    with recursive turn (lane, nth) as (
+      (select u.lane, 1 from unfinished_calls u
+       where u.state = 'queued' and u.ready and u.lane > p_after and u.lane <> all (blocked)
+       order by u.lane limit 1)
+      union all
+      select next.lane, turn.nth + 1 from turn cross join lateral (
+        select u.lane from unfinished_calls u
+        where u.state = 'queued' and u.ready and u.lane > turn.lane and u.lane <> all (blocked)
+        order by u.lane limit 1
+      ) next
+      where turn.nth < p_lanes
+    ), picked as (
+      select p.call_id from turn cross join lateral (
+        select u.call_id from unfinished_calls u
+        where u.state = 'queued' and u.ready and u.lane = turn.lane
+        order by u.call_id
+        limit least((p_room - 1) / (select count(*) from turn) + 1,
+                    (select min(n.room) from unnest(p_lane, p_lane_room) as n(lane, room) where n.lane = turn.lane))
+        for update skip locked
+      ) p
+      limit p_room
+    ), u as (
+      update unfinished_calls u
+      set state = 'running', node_id = p_node, epoch = u.epoch + 1, attempt = u.attempt + 1, ready = false, due = null
+      from picked where u.call_id = picked.call_id
+      returning u.*
+    )
+    select c.call_id, c.tenant_id, c.principal_id, c.action, c.target, c.input, c.details, c.run_id, c.group_id, c.deadline,
+           u.epoch, u.attempt, u.state, u.reason, u.crashes, u.lane
+    from u join calls c on c.retention = retention_of(u.call_id) and c.call_id = u.call_id
+    order by u.lane, u.call_id;
+end $function$;
 CREATE OR REPLACE FUNCTION commit_calls(p_node integer, m_call uuid[], m_retention smallint[], m_epoch integer[], m_to call_state[], m_delay bigint[], m_reason text[], m_action text[], m_principal uuid[], m_run uuid[], m_outcome text[], m_started bigint[], m_ended bigint[], m_output text[], m_error text[], g_group uuid[], a_call uuid[], a_retention smallint[], a_parent uuid[], a_owned boolean[], a_tenant uuid[], a_principal uuid[], a_action text[], a_target text[], a_lane bigint[], a_input text[], a_details text[], a_run uuid[], a_group uuid[], a_group_details text[], a_delay bigint[], a_deadline bigint[], a_job uuid[], a_mode text[], a_key bytea[], a_body bytea[], a_key_life bigint[], a_request text[], a_token uuid[], a_address text[])
  RETURNS TABLE(kind text, id uuid, state text, ref uuid)
  LANGUAGE plpgsql
  SET enable_seqscan TO 'off'
  SET enable_hashjoin TO 'off'
  SET enable_mergejoin TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
 AS $function$
 #variable_conflict use_column
 declare

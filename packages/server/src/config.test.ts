@@ -203,7 +203,7 @@ describe('the configuration', () => {
     const texts = [
       JSON.stringify(config),
       inspect(config, { showHidden: true, depth: 9, getters: true }),
-      Object.values(config).join(),
+      Object.values<unknown>(config).map(String).join(),
     ];
     for (const text of texts) assert.doesNotMatch(text, /canary|abab/);
     assert.equal(config.masterKey?.reveal(), KEY);

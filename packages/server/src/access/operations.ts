@@ -1,5 +1,5 @@
 import { recordAudit, type Actor } from '../audit/index.ts';
-import type { Database } from '../platform/database/index.ts';
+import type { Database, Transaction } from '../platform/database/index.ts';
 import { newId } from '../platform/ids.ts';
 import { accessErrors } from './errors.ts';
 import { beyond, permits, type Grant } from './permission.ts';
@@ -11,8 +11,24 @@ export interface AccessPorts {
   readonly database: Database;
   /** Tells every node that a token is gone. */
   readonly revoked: (tokenId: string) => void;
+  /** Writes an event in the transaction of what it tells of. */
+  readonly emit: (tx: Transaction, event: AccessEvent) => Promise<void>;
   readonly now: () => number;
 }
+
+/** What the rest of the hub is told of tenants and tokens. */
+export type AccessEvent = {
+  readonly tenant: string;
+  readonly actor?: string | undefined;
+  readonly subject: string;
+} & (
+  | { readonly name: 'linkspan.tenant.created'; readonly data: { name: string } }
+  | {
+      readonly name: 'linkspan.token.created';
+      readonly data: { name: string; permissions: string[]; expiresAt: string | null };
+    }
+  | { readonly name: 'linkspan.token.revoked'; readonly data: { name: string } }
+);
 
 export interface TokenRequest {
   readonly name: string;
@@ -28,6 +44,13 @@ export function createTenant(ports: AccessPorts, actor: Actor, name: string): Pr
     const tenant = await store.insertTenant(tx, newId(), name);
     if (!tenant) throw accessErrors.tenant_exists({ detail: `The tenant "${name}" exists.` });
     await recordAudit(tx, actor, { name: 'tenant.create', target: tenant.id, changes: { name } });
+    await ports.emit(tx, {
+      name: 'linkspan.tenant.created',
+      tenant: actor.tenant,
+      actor: actor.principal,
+      subject: tenant.id,
+      data: { name },
+    });
     return tenant;
   });
 }
@@ -76,6 +99,13 @@ export async function createToken(
         changes: { name, permissions, expiresAt },
       },
     );
+    await ports.emit(tx, {
+      name: 'linkspan.token.created',
+      tenant,
+      actor: actor.principal,
+      subject: made.id,
+      data: { name, permissions: [...permissions], expiresAt: expiresAt?.toISOString() ?? null },
+    });
     return made;
   });
   return { token, text };
@@ -110,7 +140,15 @@ export async function revokeToken(
   await ports.database.asTenant(caller.tenant, async (tx) => {
     const token = await store.deleteToken(tx, caller.tenant, id);
     if (!token) throw accessErrors.token_not_found();
-    await recordAudit(tx, actor, { name: 'token.revoke', target: id, changes: { name: token.name } });
+    const { name } = token;
+    await recordAudit(tx, actor, { name: 'token.revoke', target: id, changes: { name } });
+    await ports.emit(tx, {
+      name: 'linkspan.token.revoked',
+      tenant: caller.tenant,
+      actor: actor.principal,
+      subject: id,
+      data: { name },
+    });
   });
   ports.revoked(id);
 }

@@ -32,7 +32,12 @@ async function start(t: TestContext) {
   const { newToken = '' } = await ensureAdministrator(database, { tokenConfigured: false });
   const authenticator = createAuthenticator({ database, now: Date.now });
   const http = await createHttp<HubTerms>({
-    routes: accessRoutes({ database, revoked: (id) => authenticator.forget(id), now: Date.now }),
+    routes: accessRoutes({
+      database,
+      revoked: (id) => authenticator.forget(id),
+      emit: async () => {},
+      now: Date.now,
+    }),
     permissions: permissionCatalogue,
     audits: auditVocabulary,
     errors: Object.values(accessErrors),

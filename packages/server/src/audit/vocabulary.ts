@@ -5,6 +5,10 @@
 export const auditVocabulary = {
   'call.accept': 'A call was accepted. Calls that follow it in its run leave no entry of their own.',
   'call.cancel': 'Somebody asked for a call to be cancelled.',
+  'consumer.replay':
+    'A consumer was to try again what it had given up, or somebody counted what that would be.',
+  'consumer.seek': 'A consumer was moved to another place in the log of events.',
+  'event.publish': 'An event was published from outside.',
   'tenant.create': 'A tenant was made.',
   'token.create': 'A token was handed out. The entry names it, never its text.',
   'token.revoke': 'A token was revoked.',

@@ -27,7 +27,7 @@ const SOCKET_FAULTS = new Set([
 
 /** `pg` reports these without a code. */
 const LOST =
-  /^(Connection terminated|timeout exceeded when trying to connect|Client has encountered|Cannot use a pool)/;
+  /^(Connection terminated|timeout exceeded when trying to connect|Client has encountered|Cannot use a pool|Query read timeout)/;
 
 /** True when nobody was there to answer: the connection failed, was lost, or the server is going down. */
 export function wasUnreachable(error: unknown): boolean {
@@ -43,6 +43,7 @@ export function understood(error: unknown): unknown {
   const code = codeOf(error);
   if (code === '53100') return databaseErrors.database_full({ cause: error, retryAfter: 30 });
   if (wasUnreachable(error)) return databaseErrors.database_unavailable({ cause: error, retryAfter: 1 });
+  if (code?.startsWith('28')) return databaseErrors.database_access_denied({ cause: error });
   if (code === '25006') return databaseErrors.database_read_only({ cause: error, retryAfter: 10 });
   if (code === '57014' || code === '55P03' || wasContention(error))
     return databaseErrors.database_busy({ cause: error, retryAfter: 2 });

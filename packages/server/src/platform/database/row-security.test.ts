@@ -8,7 +8,7 @@ import type { Database } from './database.ts';
 import { query } from './query.testing.ts';
 
 /** Tables that belong to the store itself. The role of requests can do nothing with them. */
-const WITHOUT_TENANT = ['migrations', 'nodes', 'store'];
+const WITHOUT_TENANT = ['consumer_members', 'consumer_partitions', 'migrations', 'nodes', 'store', 'topics'];
 
 interface Guard {
   readonly name: string;

@@ -75,6 +75,26 @@ export interface Calls {
   created_at: GeneratedTimestamp;
 }
 
+export interface ConsumerMembers {
+  topic: string;
+  consumer: string;
+  member: string;
+  lease_until: Timestamp;
+}
+
+export interface ConsumerPartitions {
+  topic: string;
+  consumer: string;
+  partition: number;
+  transaction_id: number;
+  position: number;
+  epoch: Generated<number>;
+  member: string | null;
+  lease_until: GeneratedTimestamp;
+  blocked_since: NullableTimestamp;
+  blocked_by: string | null;
+}
+
 export interface DataKeys {
   tenant_id: string;
   key_id: string;
@@ -97,6 +117,24 @@ export interface EndedCalls {
   ended_at: GeneratedTimestamp;
 }
 
+export interface Events {
+  tenant_id: string;
+  transaction_id: Generated<number>;
+  position: Generated<number>;
+  topic: Generated<string>;
+  key: string;
+  slot: Generated<number>;
+  type: string;
+  event_id: Generated<string>;
+  at: GeneratedTimestamp;
+  subject: string | null;
+  actor: string | null;
+  correlation: string | null;
+  causation: string | null;
+  attributes: string | null;
+  data: string | null;
+}
+
 export interface IdempotencyKeys {
   tenant_id: string;
   principal_id: string;
@@ -117,6 +155,22 @@ export interface Nodes {
   node_id: Generated<number>;
   started_at: GeneratedTimestamp;
   lease_until: Timestamp;
+}
+
+export interface ParkedEvents {
+  tenant_id: string;
+  topic: string;
+  consumer: string;
+  partition: number;
+  transaction_id: number;
+  position: number;
+  key: string;
+  state: string;
+  attempts: number;
+  due: Timestamp;
+  code: string | null;
+  event: string;
+  parked_at: GeneratedTimestamp;
 }
 
 export interface Principals {
@@ -159,6 +213,12 @@ export interface Tokens {
   expires_at: NullableTimestamp;
 }
 
+export interface Topics {
+  topic: string;
+  partitions: number;
+  dropped_through: Generated<number>;
+}
+
 export interface UnfinishedCalls {
   tenant_id: string;
   call_id: string;
@@ -181,15 +241,20 @@ export interface DB {
   audit_entries: AuditEntries;
   call_groups: CallGroups;
   calls: Calls;
+  consumer_members: ConsumerMembers;
+  consumer_partitions: ConsumerPartitions;
   data_keys: DataKeys;
   ended_calls: EndedCalls;
+  events: Events;
   idempotency_keys: IdempotencyKeys;
   migrations: Migrations;
   nodes: Nodes;
+  parked_events: ParkedEvents;
   principals: Principals;
   store: Store;
   tenant_usage: TenantUsage;
   tenants: Tenants;
   tokens: Tokens;
+  topics: Topics;
   unfinished_calls: UnfinishedCalls;
 }

@@ -6,7 +6,7 @@ export type { ResponseHeaders } from './exchange.ts';
 export type { Refusal, Resolver } from './guard.ts';
 export type { EgressLimits, EgressTimeouts } from './limits.ts';
 export type { RequestBody, RequestHeaders } from './outgoing.ts';
-export { createTargetPolicies, isOutage, type TargetPolicies, type TargetPolicyOptions } from './policy.ts';
+export { createTargetPolicies, type TargetPolicies, type TargetPolicyOptions } from './policy.ts';
 export type { PoolBounds } from './pools.ts';
 export type { ProxySettings } from './proxy.ts';
 export type { ConnectRequest, Egress, EgressRequest, EgressResponse } from './request.ts';

@@ -73,7 +73,7 @@ const OUTAGES: ReadonlySet<string> = new Set([
 ]);
 
 /** Whether an error says that the target is away, and not that this one request is wrong. */
-export function isOutage(error: unknown): boolean {
+function isOutage(error: unknown): boolean {
   return error instanceof HubError && OUTAGES.has(error.code);
 }
 

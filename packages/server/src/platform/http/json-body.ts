@@ -4,7 +4,7 @@ import { httpErrors } from './errors.ts';
 import { explainJson } from './json-faults.ts';
 
 /** Objects and arrays within one another at most. */
-export const MOST_DEPTH = 32;
+const MOST_DEPTH = 32;
 
 /**
  * Reads a JSON body strictly: UTF-8 without byte order mark, no name twice in one object, no `__proto__`, at most

@@ -4,6 +4,7 @@ import { link, open, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { getSystemErrorMessage } from 'node:util';
 import { HubError } from '../errors.ts';
+import { makePath } from '../make-path.ts';
 import { sealErrors } from './errors.ts';
 import { KEY_BYTES } from './secret-key.ts';
 
@@ -36,6 +37,7 @@ export async function readKeyFile(file: string): Promise<string | undefined> {
 export async function makeKeyFile(file: string): Promise<void> {
   const draft = `${file}.${randomBytes(6).toString('hex')}.draft`;
   try {
+    await makePath(dirname(file), 0o711);
     await writeSynced(draft, `${randomBytes(KEY_BYTES).toString('hex')}\n`);
     await link(draft, file).catch((error: unknown) => {
       if (codeOf(error) !== 'EEXIST') throw error;

@@ -12,7 +12,7 @@ import {
   writeFile,
 } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { loadMasterKey } from './load-master-key.ts';
 import { makeKeyFile } from './key-file.ts';
@@ -123,7 +123,11 @@ describe('loading the master key', () => {
     const file = await keyFile(t, KEY);
     const within = { code: 'master_key_unusable', message: /not a directory/ };
     await assert.rejects(load(join(file, 'master.key'), true), within);
-    const missing = { code: 'master_key_unusable', message: /no such file or directory/ };
-    await assert.rejects(load(join(file, '..', 'none', 'master.key'), true), missing);
+  });
+
+  it('makes the directory of a key file with it', async (t) => {
+    const file = join(dirname(await keyFile(t, KEY)), 'new', 'data', 'master.key');
+    assert.equal((await load(file, true)).origin, 'made');
+    assert.equal((await load(file, false)).origin, 'file');
   });
 });

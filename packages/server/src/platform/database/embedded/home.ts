@@ -1,4 +1,5 @@
 import { chmod, lstat, mkdir, realpath } from 'node:fs/promises';
+import { makePath } from '../../make-path.ts';
 import { asSystemError, directoryError, embeddedErrors } from './errors.ts';
 import { layoutOf, type Layout } from './layout.ts';
 import { giveTo, ownerOf, type Owner } from './ownership.ts';
@@ -19,7 +20,7 @@ const PASS_THROUGH = 0o711;
  */
 export async function openHome(dataDir: string): Promise<Home> {
   try {
-    await mkdir(dataDir, { recursive: true, mode: PASS_THROUGH });
+    await makePath(dataDir, PASS_THROUGH);
     const home = await realpath(dataDir);
     return { layout: layoutOf(home), owner: await ownerOf(home) };
   } catch (error) {
