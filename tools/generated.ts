@@ -1,4 +1,5 @@
-import { openApiDocument } from '../packages/server/src/compose.ts';
+import { openApiDocument, version } from '../packages/server/src/compose.ts';
+import { asyncApiDocument, eventsPage } from '../packages/server/src/events/index.ts';
 import { withMigratedDatabase } from './migrated-database.ts';
 import { auditPage, configurationPage, errorsPage, permissionsPage } from './pages.ts';
 import { dumpSchema } from './schema-dump.ts';
@@ -22,5 +23,7 @@ export const generated: readonly Generated[] = [
   { path: 'docs/errors.md', make: errorsPage },
   { path: 'docs/permissions.md', make: permissionsPage },
   { path: 'docs/audit.md', make: auditPage },
+  { path: 'docs/events.md', make: eventsPage },
+  { path: 'docs/asyncapi.json', make: () => JSON.stringify(asyncApiDocument(version)) },
   { path: 'docs/openapi.json', make: async () => JSON.stringify(await openApiDocument()) },
 ];

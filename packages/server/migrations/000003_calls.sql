@@ -191,6 +191,32 @@ create function retention_of(call_id uuid) returns smallint
   language sql immutable parallel safe
   return (get_byte(uuid_send(call_id), 6) & 15)::smallint;
 
+-- What the events of ended and held calls say. The names of actions and states need no quoting.
+create function told_of(p_action text, p_state call_state, p_attempts smallint, p_reason text) returns text
+language sql immutable as $$
+  select '{"action":"' || p_action
+    || case p_state when 'held' then '"' else '","state":"' || p_state || '","attempts":' || p_attempts end
+    || ',"reason":' || coalesce(to_json(p_reason)::text, 'null') || '}';
+$$;
+
+-- Whether a call was made before. A function, so that a batch without jobs does not prepare to look into every partition.
+create function was_accepted(p_retention smallint, p_call uuid) returns boolean
+language sql stable as $$
+  select exists (select from calls c where c.retention = p_retention and c.call_id = p_call);
+$$;
+
+-- Takes ended calls out of their groups, one for each time a group is named; the groups that are empty now.
+create function count_out(p_groups uuid[]) returns setof uuid
+language sql as $$
+  with counted as (
+    update call_groups c set pending = c.pending - n.ended, emptied = case when c.pending = n.ended then clock_timestamp() end
+    from (select g as group_id, count(*)::integer as ended from unnest(p_groups) g group by g order by g) n
+    where c.group_id = n.group_id
+    returning c.group_id, c.pending
+  )
+  select group_id from counted where pending = 0;
+$$;
+
 -- Cancels what is scheduled under a job key and has not started; the caller holds the key's lock.
 create function cancel_scheduled(p_job uuid) returns setof uuid
 language sql as $$
@@ -200,6 +226,12 @@ language sql as $$
     insert into ended_calls (tenant_id, call_id, retention, action, state, reason, attempts, principal_id, run_id)
     select c.tenant_id, c.call_id, c.retention, c.action, 'cancelled', 'replaced', g.attempt, c.principal_id, c.run_id
     from gone g join calls c on c.retention = retention_of(g.call_id) and c.call_id = g.call_id
+    returning *
+  ), told as (
+    insert into events (tenant_id, key, type, subject, actor, correlation, data)
+    select tenant_id, call_id::text, 'linkspan.call.ended', call_id::text, principal_id::text, run_id::text,
+           told_of(action, state, attempts, reason)
+    from history
   ), counted as (
     update call_groups c set pending = c.pending - n.ended, emptied = case when c.pending = n.ended then clock_timestamp() end
     from (select group_id, count(*)::integer as ended from gone where group_id is not null group by group_id) n
@@ -301,6 +333,7 @@ declare
   done uuid[] := '{}';
   states text[];
   empty uuid[];
+  groups uuid[];
   fresh uuid[];
   made_here uuid[] := '{}';
   left_out uuid[];
@@ -340,21 +373,20 @@ begin
       from moved where outcome is not null
     ), history as (
       insert into ended_calls (tenant_id, call_id, retention, action, state, reason, attempts, principal_id, run_id)
-      select g.tenant_id, g.call_id, g.retention,
-             coalesce(g.action, (select c.action from calls c where c.retention = g.retention and c.call_id = g.call_id)),
-             g.next, g.reason, g.attempt, g.principal_id, g.run_id
-      from gone g
-    ), counted as (
-      update call_groups c set pending = c.pending - n.ended, emptied = case when c.pending = n.ended then clock_timestamp() end
-      from (select group_id, count(*)::integer as ended from gone where group_id is not null group by group_id) n
-      where c.group_id = n.group_id
-      returning c.group_id, c.pending
+      select tenant_id, call_id, retention, action, next, reason, attempt, principal_id, run_id from gone
+    ), told as (
+      insert into events (tenant_id, key, type, subject, actor, correlation, data)
+      select tenant_id, call_id::text, case next when 'held' then 'linkspan.call.held' else 'linkspan.call.ended' end,
+             call_id::text, principal_id::text, run_id::text, told_of(action, next, attempt, reason)
+      from moved where next in ('held', 'succeeded', 'failed', 'expired', 'cancelled')
     )
-    select array_agg(call_id), array_agg(next::text), (select array_agg(group_id) from counted where pending = 0)
-    from moved into done, states, empty;
+    select array_agg(call_id), array_agg(next::text), (select array_agg(group_id) from gone where group_id is not null)
+    from moved into done, states, groups;
     done := coalesce(done, '{}');
     return query select 'moved', d.id, d.state, null::uuid from unnest(done, states) as d(id, state);
-    return query select 'emptied', e.id, null, null::uuid from unnest(empty) as e(id);
+    if groups is not null then
+      return query select 'emptied', e.id, null, null::uuid from count_out(groups) as e(id);
+    end if;
   end if;
 
   if cardinality(g_group) > 0 then
@@ -402,7 +434,7 @@ begin
     select a.call_id, a.job_key, a.mode, a.nth::integer, a.nth::integer
     from unnest(a_call, a_job, a_mode, a_retention) with ordinality as a(call_id, job_key, mode, retention, nth)
     where a.job_key is not null and not a.call_id = any (left_out)
-      and not exists (select from calls c where c.retention = a.retention and c.call_id = a.call_id)
+      and not was_accepted(a.retention, a.call_id)
     order by job_key nulls first, first
   loop
     if job.call_id is not null then
@@ -451,11 +483,6 @@ begin
              lane, delay is null and not starts, clock_timestamp() + delay * interval '1 millisecond',
              clock_timestamp() + deadline * interval '1 millisecond', group_id, job_key
       from placed
-    ), grouped as (
-      insert into call_groups (tenant_id, group_id, pending, details)
-      select tenant_id, group_id, count(*), min(group_details)
-      from placed where group_id is not null group by tenant_id, group_id order by group_id
-      on conflict (group_id) do update set pending = call_groups.pending + excluded.pending, emptied = null
     ), noted as (
       insert into audit_entries (tenant_id, entry_id, actor_id, token_id, address, request_id, resource, action, target, outcome, changes)
       select tenant_id, call_id, principal_id, token_id, address, request_id, 'call', 'accept', call_id::text, 'succeeded',
@@ -464,6 +491,13 @@ begin
     )
     select array_agg(call_id) from made into fresh;
     made_here := made_here || fresh;
+    if array_length(array_remove(a_group, null), 1) > 0 then
+      insert into call_groups (tenant_id, group_id, pending, details)
+      select a.tenant_id, a.group_id, count(*), min(a.details)
+      from unnest(a_call, a_tenant, a_group, a_group_details) as a(call_id, tenant_id, group_id, details)
+      where a.group_id is not null and a.call_id = any (fresh) group by a.tenant_id, a.group_id order by a.group_id
+      on conflict (group_id) do update set pending = call_groups.pending + excluded.pending, emptied = null;
+    end if;
   end loop;
 
   return query

@@ -2,6 +2,8 @@
 
 create type call_state as enum ('queued', 'running', 'waiting', 'held', 'continuing', 'cancelling', 'succeeded', 'failed', 'expired', 'cancelled');
 
+create type delivery_state as enum ('received', 'failed', 'noted', 'decided', 'continued', 'surpassed');
+
 create table attempts (
   tenant_id  uuid not null,
   call_id    uuid not null,
@@ -44,6 +46,39 @@ create table call_groups (
 ) with (fillfactor=50);
 alter table call_groups enable row level security;
 alter table call_groups force row level security;
+
+create table callback_deliveries (
+  tenant_id   uuid not null,
+  call_id     uuid not null,
+  delivery_id uuid not null,
+  name        text not null,
+  digest      bytea not null,
+  method      text not null,
+  address     text not null,
+  size        integer not null,
+  content     bytea not null,
+  received_at timestamp with time zone not null default clock_timestamp(),
+  state       delivery_state not null default 'received'::delivery_state,
+  tries       smallint not null default 0,
+  lease_until timestamp with time zone not null default '-infinity'::timestamp with time zone,
+  outcome     text,
+  progress    text,
+  answer      bytea,
+  settled_at  timestamp with time zone
+);
+alter table callback_deliveries enable row level security;
+alter table callback_deliveries force row level security;
+
+create table callbacks (
+  tenant_id  uuid not null,
+  call_id    uuid not null,
+  name       text not null,
+  kind       text not null,
+  expires_at timestamp with time zone not null,
+  created_at timestamp with time zone not null default clock_timestamp()
+);
+alter table callbacks enable row level security;
+alter table callbacks force row level security;
 
 create table calls (
   tenant_id    uuid not null,
@@ -252,6 +287,11 @@ alter table audit_entries add constraint audit_entries_tenant_id_fkey FOREIGN KE
 alter table audit_entries add constraint audit_entries_outcome_check CHECK ((outcome = ANY (ARRAY['succeeded'::text, 'refused'::text, 'failed'::text])));
 alter table call_groups add constraint call_groups_pkey PRIMARY KEY (group_id);
 alter table call_groups add constraint call_groups_pending_check CHECK ((pending >= 0));
+alter table callback_deliveries add constraint callback_deliveries_call_id_name_digest_key UNIQUE (call_id, name, digest);
+alter table callback_deliveries add constraint callback_deliveries_pkey PRIMARY KEY (delivery_id);
+alter table callback_deliveries add constraint callback_deliveries_call_id_name_fkey FOREIGN KEY (call_id, name) REFERENCES callbacks(call_id, name) ON DELETE CASCADE;
+alter table callbacks add constraint callbacks_pkey PRIMARY KEY (call_id, name);
+alter table callbacks add constraint callbacks_kind_check CHECK ((kind = ANY (ARRAY['webhook'::text, 'redirect'::text])));
 alter table calls add constraint calls_pkey PRIMARY KEY (retention, call_id);
 alter table consumer_members add constraint consumer_members_pkey PRIMARY KEY (topic, consumer, member);
 alter table consumer_partitions add constraint consumer_partitions_pkey PRIMARY KEY (topic, consumer, partition);
@@ -290,6 +330,7 @@ alter table unfinished_calls add constraint unfinished_calls_pkey PRIMARY KEY (c
 -- Indexes
 
 CREATE INDEX call_groups_due ON call_groups USING btree (emptied) WHERE pending = 0;
+CREATE INDEX callback_deliveries_open ON callback_deliveries USING btree (received_at) WHERE state = ANY (ARRAY['received'::delivery_state, 'decided'::delivery_state]);
 CREATE INDEX ended_calls_by_tenant ON ONLY ended_calls USING btree (tenant_id, call_id);
 CREATE INDEX events_in_order ON ONLY events USING btree (transaction_id, "position");
 CREATE INDEX idempotency_keys_expiry ON idempotency_keys USING btree (expires_at);
@@ -310,6 +351,10 @@ create policy all_tenants on audit_entries for all to linkspan_hub using (true);
 create policy own_tenant on audit_entries for all to linkspan_api using ((tenant_id = current_tenant()));
 create policy all_tenants on call_groups for all to linkspan_hub using (true);
 create policy own_tenant on call_groups for all to linkspan_api using ((tenant_id = current_tenant()));
+create policy all_tenants on callback_deliveries for all to linkspan_hub using (true);
+create policy own_tenant on callback_deliveries for all to linkspan_api using ((tenant_id = current_tenant()));
+create policy all_tenants on callbacks for all to linkspan_hub using (true);
+create policy own_tenant on callbacks for all to linkspan_api using ((tenant_id = current_tenant()));
 create policy all_tenants on calls for all to linkspan_hub using (true);
 create policy own_tenant on calls for all to linkspan_api using ((tenant_id = current_tenant()));
 create policy all_tenants on data_keys for all to linkspan_hub using (true);
@@ -336,6 +381,7 @@ create policy own_tenant on unfinished_calls for all to linkspan_api using ((ten
 -- Grants
 
 grant delete, insert, select on attempts to linkspan_hub;
+grant delete, insert, select on callbacks to linkspan_hub;
 grant delete, insert, select on calls to linkspan_hub;
 grant delete, insert, select on ended_calls to linkspan_hub;
 grant delete, insert, select on tokens to linkspan_api;
@@ -348,6 +394,7 @@ grant delete, insert, select, update on tenant_usage to linkspan_hub;
 grant delete, insert, select, update on unfinished_calls to linkspan_hub;
 grant insert, select on audit_entries to linkspan_api;
 grant insert, select on audit_entries to linkspan_hub;
+grant insert, select on callbacks to linkspan_api;
 grant insert, select on data_keys to linkspan_hub;
 grant insert, select on events to linkspan_api;
 grant insert, select on events to linkspan_hub;
@@ -356,6 +403,8 @@ grant insert, select on principals to linkspan_hub;
 grant insert, select on tenants to linkspan_hub;
 grant insert, select on tokens to linkspan_hub;
 grant insert, select on topics to linkspan_hub;
+grant insert, select, update on callback_deliveries to linkspan_api;
+grant insert, select, update on callback_deliveries to linkspan_hub;
 grant insert, select, update on consumer_partitions to linkspan_hub;
 grant select on attempts to linkspan_api;
 grant select on call_groups to linkspan_api;
@@ -382,6 +431,12 @@ AS $function$
     insert into ended_calls (tenant_id, call_id, retention, action, state, reason, attempts, principal_id, run_id)
     select c.tenant_id, c.call_id, c.retention, c.action, 'cancelled', 'replaced', g.attempt, c.principal_id, c.run_id
     from gone g join calls c on c.retention = retention_of(g.call_id) and c.call_id = g.call_id
+    returning *
+  ), told as (
+    insert into events (tenant_id, key, type, subject, actor, correlation, data)
+    select tenant_id, call_id::text, 'linkspan.call.ended', call_id::text, principal_id::text, run_id::text,
+           told_of(action, state, attempts, reason)
+    from history
   ), counted as (
     update call_groups c set pending = c.pending - n.ended, emptied = case when c.pending = n.ended then clock_timestamp() end
     from (select group_id, count(*)::integer as ended from gone where group_id is not null group by group_id) n
@@ -448,6 +503,7 @@ declare
   done uuid[] := '{}';
   states text[];
   empty uuid[];
+  groups uuid[];
   fresh uuid[];
   made_here uuid[] := '{}';
   left_out uuid[];
@@ -487,21 +543,20 @@ begin
       from moved where outcome is not null
     ), history as (
       insert into ended_calls (tenant_id, call_id, retention, action, state, reason, attempts, principal_id, run_id)
-      select g.tenant_id, g.call_id, g.retention,
-             coalesce(g.action, (select c.action from calls c where c.retention = g.retention and c.call_id = g.call_id)),
-             g.next, g.reason, g.attempt, g.principal_id, g.run_id
-      from gone g
-    ), counted as (
-      update call_groups c set pending = c.pending - n.ended, emptied = case when c.pending = n.ended then clock_timestamp() end
-      from (select group_id, count(*)::integer as ended from gone where group_id is not null group by group_id) n
-      where c.group_id = n.group_id
-      returning c.group_id, c.pending
+      select tenant_id, call_id, retention, action, next, reason, attempt, principal_id, run_id from gone
+    ), told as (
+      insert into events (tenant_id, key, type, subject, actor, correlation, data)
+      select tenant_id, call_id::text, case next when 'held' then 'linkspan.call.held' else 'linkspan.call.ended' end,
+             call_id::text, principal_id::text, run_id::text, told_of(action, next, attempt, reason)
+      from moved where next in ('held', 'succeeded', 'failed', 'expired', 'cancelled')
     )
-    select array_agg(call_id), array_agg(next::text), (select array_agg(group_id) from counted where pending = 0)
-    from moved into done, states, empty;
+    select array_agg(call_id), array_agg(next::text), (select array_agg(group_id) from gone where group_id is not null)
+    from moved into done, states, groups;
     done := coalesce(done, '{}');
     return query select 'moved', d.id, d.state, null::uuid from unnest(done, states) as d(id, state);
-    return query select 'emptied', e.id, null, null::uuid from unnest(empty) as e(id);
+    if groups is not null then
+      return query select 'emptied', e.id, null, null::uuid from count_out(groups) as e(id);
+    end if;
   end if;
 
   if cardinality(g_group) > 0 then
@@ -549,7 +604,7 @@ begin
     select a.call_id, a.job_key, a.mode, a.nth::integer, a.nth::integer
     from unnest(a_call, a_job, a_mode, a_retention) with ordinality as a(call_id, job_key, mode, retention, nth)
     where a.job_key is not null and not a.call_id = any (left_out)
-      and not exists (select from calls c where c.retention = a.retention and c.call_id = a.call_id)
+      and not was_accepted(a.retention, a.call_id)
     order by job_key nulls first, first
   loop
     if job.call_id is not null then
@@ -598,11 +653,6 @@ begin
              lane, delay is null and not starts, clock_timestamp() + delay * interval '1 millisecond',
              clock_timestamp() + deadline * interval '1 millisecond', group_id, job_key
       from placed
-    ), grouped as (
-      insert into call_groups (tenant_id, group_id, pending, details)
-      select tenant_id, group_id, count(*), min(group_details)
-      from placed where group_id is not null group by tenant_id, group_id order by group_id
-      on conflict (group_id) do update set pending = call_groups.pending + excluded.pending, emptied = null
     ), noted as (
       insert into audit_entries (tenant_id, entry_id, actor_id, token_id, address, request_id, resource, action, target, outcome, changes)
       select tenant_id, call_id, principal_id, token_id, address, request_id, 'call', 'accept', call_id::text, 'succeeded',
@@ -611,6 +661,13 @@ begin
     )
     select array_agg(call_id) from made into fresh;
     made_here := made_here || fresh;
+    if array_length(array_remove(a_group, null), 1) > 0 then
+      insert into call_groups (tenant_id, group_id, pending, details)
+      select a.tenant_id, a.group_id, count(*), min(a.details)
+      from unnest(a_call, a_tenant, a_group, a_group_details) as a(call_id, tenant_id, group_id, details)
+      where a.group_id is not null and a.call_id = any (fresh) group by a.tenant_id, a.group_id order by a.group_id
+      on conflict (group_id) do update set pending = call_groups.pending + excluded.pending, emptied = null;
+    end if;
   end loop;
 
   return query
@@ -619,6 +676,18 @@ begin
     from unnest(a_call, a_owned, a_job) as a(call_id, owned, job_key)
     where not a.call_id = any (left_out);
 end $function$;
+CREATE OR REPLACE FUNCTION count_out(p_groups uuid[])
+ RETURNS SETOF uuid
+ LANGUAGE sql
+AS $function$
+  with counted as (
+    update call_groups c set pending = c.pending - n.ended, emptied = case when c.pending = n.ended then clock_timestamp() end
+    from (select g as group_id, count(*)::integer as ended from unnest(p_groups) g group by g order by g) n
+    where c.group_id = n.group_id
+    returning c.group_id, c.pending
+  )
+  select group_id from counted where pending = 0;
+$function$;
 CREATE OR REPLACE FUNCTION current_tenant()
  RETURNS uuid
  LANGUAGE sql
@@ -629,3 +698,19 @@ CREATE OR REPLACE FUNCTION retention_of(call_id uuid)
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE
 RETURN ((get_byte(uuid_send(call_id), 6) & 15))::smallint;
+CREATE OR REPLACE FUNCTION told_of(p_action text, p_state call_state, p_attempts smallint, p_reason text)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE
+AS $function$
+  select '{"action":"' || p_action
+    || case p_state when 'held' then '"' else '","state":"' || p_state || '","attempts":' || p_attempts end
+    || ',"reason":' || coalesce(to_json(p_reason)::text, 'null') || '}';
+$function$;
+CREATE OR REPLACE FUNCTION was_accepted(p_retention smallint, p_call uuid)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+AS $function$
+  select exists (select from calls c where c.retention = p_retention and c.call_id = p_call);
+$function$;

@@ -76,7 +76,10 @@ describe('a hub whose database goes away', () => {
     assertUnavailable(told);
     assert.equal(told.headers['x-request-id'], requestId);
     assert.equal(told.json['requestId'], requestId);
-    const failed = linesOf(hub.log).filter((line) => line['requestId'] === requestId);
+    const failures = () => linesOf(hub.log).filter((line) => line['requestId'] === requestId);
+    // The log travels through a pipe of its own.
+    await until('the log tells of it', async () => failures().length > 0);
+    const failed = failures();
     assert.deepEqual(
       failed.map(({ code, route, msg }) => ({ code, route, msg })),
       [{ code: 'database_unavailable', route: '/api/v1/tokens', msg: 'a request failed' }],

@@ -51,13 +51,6 @@ export const eventCatalogue = {
     data: closed({ name: Type.String() }),
     example: { name: 'arena' },
   }),
-  'linkspan.call.accepted': kind({
-    version: 1,
-    when: 'A call was accepted: it is on disk and will end exactly once.',
-    subject: 'call',
-    data: closed({ action: Action }),
-    example: { action: 'http/request' },
-  }),
   'linkspan.call.held': kind({
     version: 1,
     when: 'A call waits for a person: whether its last attempt did anything is unknown, or it cannot go on by itself.',

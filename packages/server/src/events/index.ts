@@ -4,5 +4,5 @@ export { eventErrors } from './errors.ts';
 export type { CloudEvent } from './event.ts';
 export { createEvents, type Events } from './events.ts';
 export type { Listener } from './listeners/listener.ts';
-export type { EventPorts } from './operations.ts';
+export { openStream, type EventPorts } from './operations.ts';
 export { eventRoutes } from './routes.ts';

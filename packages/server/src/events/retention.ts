@@ -12,7 +12,7 @@ import type { Log } from '../platform/log.ts';
 const DAY = 24 * 3_600_000;
 
 /** Days an event stays in the log, read or not; and one that was given up stays aside. */
-export const KEEP_DAYS = 7;
+const KEEP_DAYS = 7;
 const KEEP_DEAD_DAYS = 30;
 
 /** Partitions made before they are needed. */

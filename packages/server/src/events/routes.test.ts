@@ -403,7 +403,10 @@ describe('consumers', { timeout: 60_000 }, () => {
       near.ask(token, method, `/api/v1/consumers${path}`, body);
     const consumer = async () => ((await ask('GET', '')).body['items'] as Record<string, unknown>[])[0]!;
     const until = async (holds: (shown: Record<string, unknown>) => boolean) => {
-      for (let shown = await consumer(); ; shown = await consumer()) if (holds(shown)) return shown;
+      for (let shown = await consumer(); ; shown = await consumer()) {
+        if (holds(shown)) return shown;
+        t.signal.throwIfAborted();
+      }
     };
     await publish('good');
     await publish('bad');

@@ -53,7 +53,7 @@ describe('a connection that falls silent', { concurrency: true }, () => {
   for (const [what, statement] of [
     ['the renewal of a lease', 'update nodes set lease_until'],
     ['a sweep', 'set ready = true'],
-    ['a claim', 'with recursive turn'],
+    ['a claim', 'claim_calls('],
   ] as const)
     it(`over ${what} does not stop the node for good`, async (t) => {
       const { target, stub, clients, node: start } = await setScene(t, server);

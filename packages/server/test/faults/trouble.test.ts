@@ -15,7 +15,7 @@ import { until } from './until.ts';
 const server = await startOwnServer({ after });
 
 /** Milliseconds. */
-const LEASE = 1_000;
+const LEASE = 2_000;
 
 /** Ends the connection over a commit, once, when what it committed is what the test is about. */
 function onceOnCommit(isMeant: () => Promise<boolean>): { intercept: Intercept; happened: () => boolean } {

@@ -131,10 +131,10 @@ export function testBus(name: string, open: (t: TestContext) => Promise<OpenedBu
       const heir = await far.join(TOPIC.name, 'c', 'start');
       const wake = silence();
       await eventually(() => heir.partitions.length === 4);
+      assert.ok(batches.every(({ partition }) => !dead.owns(partition)));
       wake();
       const read = await readAll(heir, 40);
       assert.equal(read.length, 40);
-      assert.ok(batches.every(({ partition }) => !dead.owns(partition)));
       const late = await dead.commit(new Map(batches.map(({ partition, through }) => [partition, through])));
       assert.deepEqual([...late], []);
     });

@@ -8,6 +8,7 @@ testBus('PostgreSQL', async (t) => {
   const target = await cloneDatabase(t);
   const scope = innerScope(t);
   const [near, far] = [await startEventNode(scope, target), await startEventNode(scope, target)];
+  scope.after(() => near.wire.resume());
   return {
     near: near.events.ports.bus,
     far: far.events.ports.bus,
@@ -20,12 +21,15 @@ testBus('PostgreSQL', async (t) => {
 });
 
 test('a member skips nobody who takes an id first and commits last', { timeout: 60_000 }, async (t) => {
-  const { events, database } = await startEventNode(innerScope(t), await cloneDatabase(t));
+  const target = await cloneDatabase(t);
+  const scope = innerScope(t);
+  const { events, database } = await startEventNode(scope, target);
   const tenant = await newTenant(database);
   const { bus, writer } = events.ports;
   await bus.declare({ name: 'events', partitions: 1 });
   const member = await bus.join('events', 'c', 'start');
   const [begun, end] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  scope.after(() => end.resolve());
   const late = database.acrossTenants(async (tx) => {
     await writer.append(tx, [anEvent(tenant, { data: 'late' })]);
     begun.resolve();

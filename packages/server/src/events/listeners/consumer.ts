@@ -92,11 +92,11 @@ export class Consumer {
     this.#parkedNow = false;
     const parked = await database.acrossTenants((tx) => parking.parkedIn(tx, this.#name, partitions));
     if (parked.nextDue === 0) await this.#retryHeads(partitions);
-    const full = parked.count >= MOST_PARKED || sizeOf(parked.keys) >= MOST_KEYS;
-    const waiting = this.#waiting(clock.now());
-    const fetched = full
-      ? { batches: [], more: false, held: false }
-      : await member.fetch(FETCH, new Set(waiting.keys()));
+    if (parked.count >= MOST_PARKED || sizeOf(parked.keys) >= MOST_KEYS) {
+      await clock.sleep(Math.min(POLL, parked.nextDue ?? POLL), this.#stopping.signal);
+      return 0;
+    }
+    const fetched = await member.fetch(FETCH, this.#waiting(partitions));
     // Of a partition that came only now nobody looked which keys wait aside: it has its turn in the next round.
     const [known, fresh] = [true, false].map((wanted) =>
       fetched.batches.filter(({ partition }) => partitions.includes(partition) === wanted),
@@ -110,8 +110,12 @@ export class Consumer {
     return Math.min(fetched.held ? HELD : POLL, parked.nextDue ?? POLL, tryAgain, ...untils);
   }
 
-  #waiting(now: number): Map<number, Block> {
-    return new Map([...this.#blocked].filter(([, { until }]) => until > now));
+  /** Partitions whose next attempt is not due yet. Those that went to another member are its own matter. */
+  #waiting(partitions: readonly number[]): Set<number> {
+    const now = this.#parts.clock.now();
+    for (const partition of this.#blocked.keys())
+      if (!partitions.includes(partition)) this.#blocked.delete(partition);
+    return new Set([...this.#blocked].filter(([, { until }]) => until > now).map(([partition]) => partition));
   }
 
   async #takeAll(batches: readonly Batch[], parked: ReadonlyMap<number, ReadonlySet<string>>): Promise<void> {

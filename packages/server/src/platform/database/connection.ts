@@ -21,14 +21,7 @@ export type DatabaseRole = 'linkspan_api' | 'linkspan_hub';
 export const SCHEMA = 'linkspan';
 
 /** Milliseconds. No statement and no transaction of the hub is meant to last; a stuck one must not pin rows. */
-const TIMEOUTS = {
-  connect: 5_000,
-  statement: 30_000,
-  lock: 10_000,
-  idleInTransaction: 60_000,
-  /** After the server's own limit: a server that is frozen or gone says nothing at all. */
-  answer: 35_000,
-};
+export const TIMEOUTS = { connect: 5_000, statement: 30_000, lock: 10_000, idleInTransaction: 60_000 };
 
 /** Connection settings for one role, or for the owner of the tables (migrations) when no role is given. */
 export function clientConfig(target: DatabaseTarget, role?: DatabaseRole): ClientConfig {
@@ -44,7 +37,6 @@ export function clientConfig(target: DatabaseTarget, role?: DatabaseRole): Clien
     ...target,
     application_name: role ?? 'linkspan_owner',
     connectionTimeoutMillis: TIMEOUTS.connect,
-    ...(role ? { query_timeout: TIMEOUTS.answer } : {}),
     keepAlive: true,
     types,
     options: Object.entries(settings)

@@ -1,7 +1,8 @@
+import { Socket } from 'node:net';
 import { Kysely, PostgresDialect, sql, type Transaction as KyselyTransaction } from 'kysely';
 import { Pool } from 'pg';
 import type { Log } from '../log.ts';
-import { clientConfig, type DatabaseRole, type DatabaseTarget } from './connection.ts';
+import { clientConfig, TIMEOUTS, type DatabaseRole, type DatabaseTarget } from './connection.ts';
 import { understood, wasContention } from './faults.ts';
 import type { DB } from './tables.ts';
 
@@ -49,11 +50,24 @@ export function openDatabase(target: DatabaseTarget, log: Log): Database {
   };
 }
 
+/** Milliseconds until an idle connection is closed. */
+const IDLE = 30_000;
+
+/** A connection on which nothing comes or goes: the server answers every statement before, if only with its timeout. */
+const SILENCE = Math.max(IDLE, TIMEOUTS.statement) + 5_000;
+
+/** A socket that takes a network that fell silent for a broken one, which it may be without ever saying so. */
+function livelySocket(): Socket {
+  const socket = new Socket();
+  return socket.setTimeout(SILENCE, () => socket.destroy(new Error('Connection terminated: no answer')));
+}
+
 function openPool(target: DatabaseTarget, role: DatabaseRole, log: Log): Kysely<DB> {
   const pool = new Pool({
     ...clientConfig(target, role),
     max: POOL_SIZE[role],
-    idleTimeoutMillis: 30_000,
+    idleTimeoutMillis: IDLE,
+    stream: livelySocket,
   });
   // A connection that breaks is replaced, and the statement under way rejects; but without listeners, on the pool
   // for idle ones and on each that is in use, the break would end the process.

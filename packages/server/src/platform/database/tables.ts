@@ -23,6 +23,8 @@ export type CallState =
   | 'expired'
   | 'cancelled';
 
+export type DeliveryState = 'received' | 'failed' | 'noted' | 'decided' | 'continued' | 'surpassed';
+
 export interface Attempts {
   tenant_id: string;
   call_id: string;
@@ -58,6 +60,35 @@ export interface CallGroups {
   pending: number;
   emptied: NullableTimestamp;
   details: string;
+}
+
+export interface CallbackDeliveries {
+  tenant_id: string;
+  call_id: string;
+  delivery_id: string;
+  name: string;
+  digest: Buffer;
+  method: string;
+  address: string;
+  size: number;
+  content: Buffer;
+  received_at: GeneratedTimestamp;
+  state: Generated<DeliveryState>;
+  tries: Generated<number>;
+  lease_until: GeneratedTimestamp;
+  outcome: string | null;
+  progress: string | null;
+  answer: Buffer | null;
+  settled_at: NullableTimestamp;
+}
+
+export interface Callbacks {
+  tenant_id: string;
+  call_id: string;
+  name: string;
+  kind: string;
+  expires_at: Timestamp;
+  created_at: GeneratedTimestamp;
 }
 
 export interface Calls {
@@ -240,6 +271,8 @@ export interface DB {
   attempts: Attempts;
   audit_entries: AuditEntries;
   call_groups: CallGroups;
+  callback_deliveries: CallbackDeliveries;
+  callbacks: Callbacks;
   calls: Calls;
   consumer_members: ConsumerMembers;
   consumer_partitions: ConsumerPartitions;

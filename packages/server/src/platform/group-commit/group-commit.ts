@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import type { GroupCommitOptions, Submission } from './statement.ts';
 import { Writer } from './writer.ts';
 
@@ -21,7 +22,10 @@ export function openGroupCommit<Op, Result>(
   options: GroupCommitOptions<Op, Result>,
 ): GroupCommit<Op, Result> {
   const { statement } = options;
-  const writers = Array.from({ length: options.writers ?? 2 }, () => new Writer(options));
+  const writers = Array.from(
+    { length: options.writers ?? writersFor(availableParallelism()) },
+    () => new Writer(options),
+  );
   const room = options.queue ?? 10_000;
   const pending = (): number => writers.reduce((sum, writer) => sum + writer.pending, 0);
   const writerOf = (op: Op): Writer<Op, Result> => writers[shardOf(statement.keyOf(op), writers.length)]!;
@@ -38,6 +42,14 @@ export function openGroupCommit<Op, Result>(
       await Promise.all(writers.map((writer) => writer.close(grace)));
     },
   };
+}
+
+/**
+ * Half the cores, at most four. More writers only make smaller batches: on two cores one wrote with 0.11 ms of
+ * PostgreSQL's time a run, two with 0.13 ms, and four with 0.19 ms.
+ */
+function writersFor(cores: number): number {
+  return Math.min(4, Math.ceil(cores / 2));
 }
 
 /** The same key always goes to the same writer, so that its operations keep their order. */
