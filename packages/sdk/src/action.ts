@@ -1,5 +1,6 @@
 import type { Static, TObject } from 'typebox';
-import type { ActionContext, OptionsContext, OptionsPage } from './context.ts';
+import type { Reaction, Verification } from './callback.ts';
+import type { ActionContext, DeliveryContext, OptionsContext, OptionsPage } from './context.ts';
 import type { ErrorTable, RetryClass } from './errors.ts';
 
 /** What an action does to the target. A `read` changes nothing; a `destructive` one cannot be taken back. */
@@ -84,11 +85,20 @@ export interface Action<
   /**
    * Does it. An undeclared error is a fault of the connector.
    *
-   * @throws what `ctx.fail` and `ctx.unknown` make
+   * @throws what `ctx.fail`, `ctx.unknown` and `ctx.wait` make
    */
   run(ctx: ActionContext<Static<I>, Code>): Promise<Static<O>>;
   /** Finds out whether the attempt of the same call that was lost took place. For `repeat: 'probed'`. */
   probe?(ctx: ActionContext<Static<I>, Code>): Promise<Probed<Static<O>>>;
+  /**
+   * Says what comes of a request to a callback of the kind `webhook`: it is stored by then, and may be handed in again
+   * when a node stops meanwhile. Five seconds. Without it the call ends with the request itself, see `deliveryOutput`.
+   */
+  onWebhook?(ctx: DeliveryContext<Static<I>, Code>): Promise<Reaction<Static<O>>>;
+  /** The same for the kind `redirect`. */
+  onRedirect?(ctx: DeliveryContext<Static<I>, Code>): Promise<Reaction<Static<O>>>;
+  /** What a webhook has to prove before it is taken in: all of these. */
+  verify?(input: Static<I>): readonly Verification[];
 }
 
 /** Declares an action. What `run` gets and has to give follows from the schemas. */

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
-import type { ActionError, Failure, UnknownOutcome } from './errors.ts';
+import type { CallbackOptions, Delivery } from './callback.ts';
+import type { ActionError, Failure, UnknownOutcome, Waiting } from './errors.ts';
 import type { Http } from './http.ts';
 
 /** Lines in the hub's log. Secrets of the input are taken out; a line is cut at 1,000 characters. */
@@ -65,6 +66,28 @@ export interface ActionContext<Input = unknown, Code extends string = string> ex
   fail(this: void, code: Code, failure?: Failure): ActionError;
   /** Makes the error that says it may have happened and nobody knows: `throw ctx.unknown()`. */
   unknown(this: void, failure?: Failure): UnknownOutcome;
+  /**
+   * The address that continues this call from outside, once. It belongs to the call: every attempt that asks for the name
+   * (lower-case letters, digits and hyphens) gets the same one. It is stored before this resolves.
+   *
+   * @throws TransportError `callback_unavailable` when it cannot be stored now
+   */
+  callback(this: void, name: string, options?: CallbackOptions): Promise<string>;
+  /** Makes what ends the attempt as waiting for a callback, `ms` milliseconds at most: `throw ctx.wait(60_000)`. */
+  wait(this: void, ms: number): Waiting;
+}
+
+/** One delivery, for `onWebhook` and `onRedirect`. */
+export interface DeliveryContext<Input = unknown, Code extends string = string> extends BaseContext {
+  readonly delivery: Delivery;
+  /** What the call was started with. */
+  readonly input: Input;
+  /** Id of the call. */
+  readonly call: string;
+  /** What the caller stored with the call. */
+  readonly context: unknown;
+  /** Makes an error the action declares. Thrown, or as `fail` of a reaction, it ends the call. */
+  fail(this: void, code: Code, failure?: Failure): ActionError;
 }
 
 /** A look-up while somebody types. */

@@ -52,6 +52,18 @@ export class UnknownOutcome extends Error {
   }
 }
 
+/** The attempt is done, and the call goes on when one of its callbacks is used. Made by `ctx.wait`. */
+export class Waiting extends Error {
+  /** Milliseconds after which the call expires. */
+  readonly forAtMost: number;
+
+  constructor(forAtMost: number) {
+    super('The call waits for a callback.');
+    this.name = 'Waiting';
+    this.forAtMost = forAtMost;
+  }
+}
+
 /**
  * The way to the target failed: no connection, no answer, one that cannot be read, or an address the hub does not let
  * through. Thrown by `ctx.http`, `ctx.connect`, `ctx.secure` and `ctx.sleep`. An action that does not catch it fails with

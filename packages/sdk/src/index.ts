@@ -7,12 +7,22 @@ export {
   type Probed,
   type Repeat,
 } from './action.ts';
+export {
+  deliveryOutput,
+  type CallbackKind,
+  type CallbackOptions,
+  type Delivery,
+  type DeliveryAnswer,
+  type Reaction,
+  type Verification,
+} from './callback.ts';
 export { defineConnector, type Connector } from './connector.ts';
 export type {
   ActionContext,
   ActionLog,
   BaseContext,
   ConnectRequest,
+  DeliveryContext,
   OptionsContext,
   OptionsPage,
   Outside,
@@ -22,6 +32,7 @@ export {
   ActionError,
   TransportError,
   UnknownOutcome,
+  Waiting,
   type ErrorDeclaration,
   type ErrorTable,
   type Failure,

@@ -14,14 +14,25 @@ import {
 } from './access/index.ts';
 import { auditVocabulary } from './audit/index.ts';
 import {
+  callbackRoutes,
   callRoutes,
+  createCallbacks,
+  createEnds,
   createEngine,
   openingSecrets,
+  type Callbacks,
   type CallPorts,
   type Continuations,
+  type Ends,
   type Engine,
 } from './calls/index.ts';
-import { catalogRoutes, createCatalog, createCodeExecutor, type Catalog } from './catalog/index.ts';
+import {
+  catalogRoutes,
+  createCatalog,
+  createCodeExecutor,
+  createCodeReceiver,
+  type Catalog,
+} from './catalog/index.ts';
 import type { Config } from './config.ts';
 import { errorMakers } from './error-catalogue.ts';
 import { createEvents, eventRoutes, type Events } from './events/index.ts';
@@ -150,13 +161,29 @@ async function compose(
   onStop(() => egress.close());
   const catalog = createCatalog(connectors);
 
-  // Calls
-  const engine = createEngine({
+  // Calls, and the callbacks that continue them
+  const listening = Promise.withResolvers<string>();
+  const base = async (): Promise<string> => config.publicUrl?.origin ?? listening.promise;
+  const outside = { catalog, egress, log, clock };
+  const receiver = createCodeReceiver(outside);
+  const { master } = key;
+  const callbacks = createCallbacks({
+    database,
+    clock,
+    log,
+    sealer,
+    master,
+    receiver,
+    base,
+    engine: () => engine,
+  });
+  const ends = createEnds({ signal, clock, database });
+  const engine: Engine = createEngine({
     database,
     clock,
     log,
     registry,
-    executor: openingSecrets(createCodeExecutor({ catalog, egress, log, clock }), sealer),
+    executor: openingSecrets(createCodeExecutor({ ...outside, openCallback: callbacks.open }), sealer),
     continuations,
     quota: {
       callsPerDay: config.tenantCallsPerDay,
@@ -165,6 +192,9 @@ async function compose(
     },
     sole: server.sole,
     tellCancel: (call) => signal.send('call.cancel', call),
+    written: () => events.written(),
+    ended: (ended) => ends.told(ended),
+    waits: (call) => callbacks.waits(call),
   });
   signal.on('call.cancel', {
     heard: (calls) => calls.forEach((call) => engine.stopAttempt(call)),
@@ -172,6 +202,8 @@ async function compose(
   });
   await engine.start();
   onStop((graceMs) => engine.drain(graceMs));
+  callbacks.start();
+  onStop(() => callbacks.stop());
 
   // What is served
   const revoked = (id: string): void => signal.send('token.revoked', id);
@@ -181,6 +213,8 @@ async function compose(
     revoked,
     events,
     engine,
+    ends,
+    callbacks,
     catalog,
     sealer,
     ...(placeOf && { placeOf }),
@@ -197,9 +231,12 @@ async function compose(
   });
   onStop((graceMs) => http.close(graceMs));
   onStop(async () => events.endStreams());
+  onStop(async () => ends.close());
   await events.start();
+  const address = await http.listen({ host: config.host, port: config.port });
+  listening.resolve(address);
   return {
-    address: await http.listen({ host: config.host, port: config.port }),
+    address,
     newToken: administrator.newToken,
     newKeyFile: key.origin === 'made' ? keyFile : undefined,
     failed: server.failed,
@@ -228,6 +265,8 @@ interface RoutePorts {
   readonly revoked: (tokenId: string) => void;
   readonly events: Pick<Events, 'emit' | 'ports'>;
   readonly engine: Engine;
+  readonly ends: Ends;
+  readonly callbacks: Pick<Callbacks, 'ports'>;
   readonly catalog: Catalog;
   readonly sealer: Sealer;
   readonly placeOf?: CallPorts['placeOf'];
@@ -235,7 +274,7 @@ interface RoutePorts {
 
 /** Every route of the hub beside the built-in ones. */
 function hubRoutes(ports: RoutePorts): HubRoute[] {
-  const { database, clock, revoked, events, engine, catalog, sealer, placeOf } = ports;
+  const { database, clock, revoked, events, engine, ends, callbacks, catalog, sealer, placeOf } = ports;
   return [
     ...accessRoutes({
       database,
@@ -245,9 +284,12 @@ function hubRoutes(ports: RoutePorts): HubRoute[] {
     }),
     ...eventRoutes(events.ports),
     ...catalogRoutes({ catalog }),
+    ...callbackRoutes(callbacks.ports),
     ...callRoutes({
       database,
       engine,
+      ends,
+      events: events.ports,
       sealer,
       action: (id) => catalog.action(id),
       ...(placeOf && { placeOf }),
@@ -282,6 +324,8 @@ export async function openApiDocument(): Promise<Readonly<Record<string, unknown
     revoked: () => {},
     events: {} as Events,
     engine: {} as Engine,
+    ends: {} as Ends,
+    callbacks: {} as Callbacks,
     catalog: createCatalog([]),
     sealer: {} as Sealer,
   });

@@ -1,5 +1,5 @@
 import { accessErrors } from './access/index.ts';
-import { callErrors, engineErrors } from './calls/index.ts';
+import { callbackErrors, callErrors, engineErrors } from './calls/index.ts';
 import { catalogErrors } from './catalog/index.ts';
 import { eventErrors } from './events/index.ts';
 import { databaseErrors } from './platform/database/index.ts';
@@ -17,6 +17,7 @@ const parts: readonly Readonly<Record<string, ErrorMaker>>[] = [
   eventErrors,
   catalogErrors,
   callErrors,
+  callbackErrors,
   engineErrors,
   groupCommitErrors,
   egressErrors,

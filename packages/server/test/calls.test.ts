@@ -5,7 +5,9 @@ import type { AddressInfo } from 'node:net';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
 import pg from 'pg';
+import { eventCatalogue } from '../src/events/index.ts';
 import type { DatabaseTarget } from '../src/platform/database/index.ts';
+import { compileCheck } from '../src/platform/schema/index.ts';
 import { cloneDatabase } from './support/database.ts';
 import { ADMIN, openPlace, type HubProcess } from './support/hub-process.ts';
 
@@ -219,6 +221,37 @@ describe('calls through the whole hub', () => {
     const states = await Promise.all(ids.map(async (id) => (await ended(id)).state));
     assert.deepEqual(states, ['cancelled', 'cancelled', 'succeeded']);
     assert.equal(outside.served.filter(({ path }) => path === '/job').length, 1);
+  });
+
+  it('leaves the events its catalogue promises', async () => {
+    const done = (await start(request('/told'))).body.id;
+    await ended(done);
+    const job = { key: 'told', mode: 'replace' };
+    const replaced = (await start({ ...request('/told'), delay: 60_000, job })).body.id;
+    await start({ ...request('/told'), delay: 60_000, job });
+    await ended(replaced);
+    const client = new pg.Client(database);
+    await client.connect();
+    try {
+      await client.query('set role linkspan_hub');
+      const { rows } = await client.query<{
+        type: keyof typeof eventCatalogue;
+        subject: string;
+        data: string;
+      }>(
+        'select type, subject, data from linkspan.events where subject = any ($1) order by transaction_id, position',
+        [[done, replaced]],
+      );
+      const told = rows.map(({ type, subject }) => [subject === done ? 'done' : 'replaced', type]);
+      assert.deepEqual(told, [
+        ['done', 'linkspan.call.ended'],
+        ['replaced', 'linkspan.call.ended'],
+      ]);
+      for (const { type, data } of rows)
+        assert.deepEqual(compileCheck(eventCatalogue[type].data)(JSON.parse(data)), []);
+    } finally {
+      await client.end();
+    }
   });
 
   it('answers bad input clearly, and starts nothing', async () => {

@@ -59,7 +59,9 @@ function textFaults(about: { title?: unknown; description?: unknown }): string[]
 
 function behaviourFaults(action: Action): string[] {
   const { effect, repeat } = action;
-  const optional = (['probe', 'target'] as const).filter((name) => action[name] !== undefined);
+  const optional = (['probe', 'target', 'onWebhook', 'onRedirect', 'verify'] as const).filter(
+    (name) => action[name] !== undefined,
+  );
   const known = typeof repeat === 'function' || REPEATS.includes(repeat);
   return [
     ...(EFFECTS.includes(effect) ? [] : [`effect: must be one of ${EFFECTS.join(', ')}`]),

@@ -58,6 +58,7 @@ for (const [what, change, expected] of [
   ['an effect', { effect: 'none' }, /effect: must be/],
   ['a repeat', { repeat: 'often' }, /repeat: must be/],
   ['a probe', { repeat: 'probed' }, /probe: is missing/],
+  ['a handler of callbacks', { onWebhook: 'x' }, /onWebhook: must be a function/],
   ['a policy', { policy: { attempts: 0, tries: 3 } }, /policy\.tries: is not known/],
   ['an open schema', { output: Type.Object({ name: Type.String() }) }, /output: is open/],
   ['a schema that is none', { output: object({ name: Type.String({ pattern: '(?=a)' }) }) }, /output: /],

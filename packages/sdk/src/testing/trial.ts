@@ -1,7 +1,7 @@
 import { setImmediate as turnOfTheLoop } from 'node:timers/promises';
 import type { Action } from '../action.ts';
 import type { ActionContext, Outside } from '../context.ts';
-import { ActionError, TransportError, UnknownOutcome } from '../errors.ts';
+import { ActionError, TransportError, UnknownOutcome, Waiting } from '../errors.ts';
 import { abortedError, httpOf, type World } from './world.ts';
 
 /** How a try of an action ended, and what it wrote to the log. */
@@ -83,5 +83,7 @@ function contextOf(input: unknown, log: string[], options: TrialOptions): Action
     secret: () => undefined,
     fail: (code, failure) => new ActionError(code, failure),
     unknown: (failure) => new UnknownOutcome(failure),
+    callback: async (name) => `https://hub.example/cb/${name}`,
+    wait: (ms) => new Waiting(ms),
   };
 }

@@ -5,7 +5,8 @@
 export const permissionCatalogue = {
   'catalog:read': 'Read what connectors and actions there are.',
   'calls:read': 'Read calls of the tenant, with their results.',
-  'calls:write': 'Start and cancel calls of the tenant.',
+  'calls:resolve': 'Decide about calls of the tenant that wait for a person.',
+  'calls:write': 'Start, cancel and redrive calls of the tenant.',
   'consumers:read': 'Read how far the consumers of events are, which serve all tenants.',
   'consumers:write': 'Move consumers of events, and have them try again what they gave up, for all tenants.',
   'events:publish': 'Publish events of the tenant, of types that begin with `app.`.',

@@ -5,6 +5,11 @@
 export const auditVocabulary = {
   'call.accept': 'A call was accepted. Calls that follow it in its run leave no entry of their own.',
   'call.cancel': 'Somebody asked for a call to be cancelled.',
+  'call.redrive': 'Ended calls were to be done again, or somebody counted how many that would be.',
+  'call.resolve': 'Somebody decided about a call that waited for a person.',
+  'callback.refuse':
+    'A request to a callback was refused: it was forged, foreign, unverified, too late, or one too many.',
+  'callback.replay': 'A delivery to a callback was handed in again.',
   'consumer.replay':
     'A consumer was to try again what it had given up, or somebody counted what that would be.',
   'consumer.seek': 'A consumer was moved to another place in the log of events.',

@@ -1,3 +1,4 @@
+export { callbackErrors, callbackRoutes, createCallbacks, type Callbacks } from './callbacks/index.ts';
 export {
   createEngine,
   engineErrors,
@@ -5,6 +6,7 @@ export {
   type Engine,
   type Executor,
 } from './engine/index.ts';
+export { createEnds, type Ends } from './ends.ts';
 export { callErrors } from './errors.ts';
 export type { ActionPort, CallPorts } from './operations.ts';
 export { callRoutes } from './routes.ts';

@@ -1,11 +1,14 @@
 import { createHash } from 'node:crypto';
 import { recordAudit, type Actor } from '../audit/index.ts';
 import type { Caller } from '../access/index.ts';
+import type { EventPorts } from '../events/index.ts';
 import type { Database } from '../platform/database/index.ts';
 import type { Fault } from '../platform/errors.ts';
 import type { Sealer } from '../platform/seal/index.ts';
 import { isEnd, newCallId, retentionOf, type CallState, type Engine, type NewCall } from './engine/index.ts';
+import type { Ends } from './ends.ts';
 import { callErrors } from './errors.ts';
+import type { End } from './result.ts';
 import { sealSecrets } from './secret-input.ts';
 import * as store from './store.ts';
 
@@ -24,18 +27,29 @@ export interface CallPorts {
   readonly engine: Engine;
   readonly action: ActionPort;
   readonly sealer: Sealer;
+  readonly ends: Pick<Ends, 'wait'>;
+  readonly events: EventPorts;
   /** The run that a call of the API begins, if it begins one. Given by composition. */
   readonly placeOf?: (caller: Caller, request: CallRequest) => NewCall['place'];
 }
 
 export interface CallRequest extends Pick<
   NewCall,
-  'policy' | 'context' | 'delay' | 'deadline' | 'retention'
+  'policy' | 'context' | 'delay' | 'deadline' | 'retention' | 'redriveOf'
 > {
   readonly action: string;
   readonly input: unknown;
   readonly job?: NewCall['job'];
   readonly idempotencyKey?: string;
+}
+
+/** A call that was accepted. */
+export interface Started {
+  readonly id: string;
+  /** It had been accepted before, under the same key. */
+  readonly joined: boolean;
+  /** It runs on this node. */
+  readonly here: boolean;
 }
 
 /** Milliseconds an idempotency key is remembered. */
@@ -51,7 +65,7 @@ export async function startCall(
   caller: Caller,
   actor: Actor,
   request: CallRequest,
-): Promise<{ id: string; joined: boolean }> {
+): Promise<Started> {
   const action = ports.action(request.action);
   const faults = action.check(request.input);
   if (faults.length > 0) throw callErrors.input_invalid({ faults });
@@ -64,9 +78,10 @@ export async function startCall(
     ...(stored.sealed !== undefined && { sealed: stored.sealed }),
   });
   actor.noted?.('call.accept');
-  if (result.kind !== 'joined') return { id, joined: false };
+  if (result.kind !== 'joined')
+    return { id, joined: false, here: result.kind === 'accepted' && result.state === 'running' };
   if (!result.same) throw callErrors.idempotency_key_reused();
-  return { id: result.other, joined: true };
+  return { id: result.other, joined: true, here: false };
 }
 
 /** The call of a request, as far as it does not depend on its input. */
@@ -112,6 +127,17 @@ export function readCall(
     const found = retentionOf(id) === 0 ? undefined : await store.readCall(tx, tenant, id);
     if (!found) throw callErrors.call_not_found();
     return found;
+  });
+}
+
+/** How a call of the caller's tenant ended. Fails with `call_not_found`, `call_not_ended`. */
+export async function readEnd(ports: CallPorts, caller: Caller, id: string): Promise<End> {
+  const { tenant } = caller;
+  const end = await ports.database.asTenant(tenant, (tx) => store.readEnd(tx, tenant, id));
+  if (end) return end;
+  const { call } = await readCall(ports, caller, id);
+  throw callErrors.call_not_ended({
+    detail: `It is ${call.state === 'continuing' ? 'running' : call.state}.`,
   });
 }
 

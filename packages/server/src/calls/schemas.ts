@@ -4,7 +4,7 @@ import type { StoredAttempt, StoredCall } from './store.ts';
 
 /** Shapes of the call API. */
 
-const closed = { additionalProperties: false };
+export const closed = { additionalProperties: false };
 
 const bounded = ([minimum, maximum]: readonly [number, number], description: string) =>
   Type.Optional(Type.Integer({ minimum, maximum, description }));
@@ -45,11 +45,13 @@ const Job = Type.Object(
   },
 );
 
+export const ActionId = Type.String({ pattern: '^[a-z0-9][a-z0-9-]*/[a-z0-9][a-z0-9-]*$', maxLength: 200 });
+
 const YEAR = 365 * 24 * 3_600_000;
 
 export const CallBody = Type.Object(
   {
-    action: Type.String({ pattern: '^[a-z0-9][a-z0-9-]*/[a-z0-9][a-z0-9-]*$', maxLength: 200 }),
+    action: ActionId,
     input: Type.Unknown({ description: 'What the action takes; its schema is in the catalog.' }),
     policy: Type.Optional(Policy),
     context: Type.Optional(Type.Unknown({ description: 'Kept with the call and given back with its end.' })),
@@ -63,39 +65,55 @@ export const CallBody = Type.Object(
     ),
     retention: Type.Optional(Type.Enum(['brief', 'standard', 'long'])),
     job: Type.Optional(Job),
+    wait: Type.Optional(
+      Type.Number({
+        minimum: 0,
+        maximum: 60,
+        description: 'Seconds to wait for the end: an end within them is the answer.',
+      }),
+    ),
   },
   closed,
 );
 
 export const CallParams = Type.Object({ id: Type.String({ format: 'uuid' }) }, closed);
 
-const State = Type.Enum([
-  'queued',
-  'running',
-  'waiting',
-  'held',
-  'cancelling',
-  'succeeded',
-  'failed',
-  'expired',
-  'cancelled',
-]);
+export const END_STATES = ['succeeded', 'failed', 'expired', 'cancelled'] as const;
+export const State = Type.Enum(['queued', 'running', 'waiting', 'held', 'cancelling', ...END_STATES]);
 
-export const Accepted = Type.Object(
+const accepted = {
+  id: Type.String({ format: 'uuid' }),
+  joined: Type.Boolean({ description: 'Whether the call had been accepted before, under the same key.' }),
+  links: Type.Object({ self: Type.String(), result: Type.String(), cancel: Type.String() }, closed),
+};
+
+export const Accepted = Type.Object(accepted, closed);
+
+const Output = Type.Unknown({ description: 'What the action gave: any JSON.' });
+
+/** Any JSON, said in full: a reply whose schema is empty is refused. */
+export const Result = Type.Unsafe<unknown>({
+  type: ['object', 'array', 'string', 'number', 'boolean', 'null'],
+  additionalProperties: true,
+  description: 'What the action gave.',
+});
+
+/** The answer to who waited for the end of a call that succeeded. */
+export const Succeeded = Type.Object(
   {
-    id: Type.String({ format: 'uuid' }),
-    joined: Type.Boolean({ description: 'Whether the call had been accepted before, under the same key.' }),
-    links: Type.Object({ self: Type.String(), cancel: Type.String() }, closed),
+    ...accepted,
+    output: Output,
+    context: Type.Unknown({ description: 'What the call was started with: any JSON.' }),
   },
   closed,
 );
 
 export const Cancelled = Type.Object({ id: Type.String({ format: 'uuid' }), state: State }, closed);
 
-const nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
-const Time = Type.String({ format: 'date-time' });
+export const nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
+export const Time = Type.String({ format: 'date-time' });
 
-const CallErrorShape = Type.Object(
+export const CallErrorShape = Type.Object(
   {
     code: Type.String(),
     message: Type.String(),
@@ -173,6 +191,6 @@ function errorOf(attempt: StoredAttempt | undefined): Static<typeof CallErrorSha
   return parsed(attempt?.error) as Static<typeof CallErrorShape> | null;
 }
 
-function parsed(text: string | null | undefined): unknown {
+export function parsed(text: string | null | undefined): unknown {
   return text === null || text === undefined ? null : JSON.parse(text);
 }

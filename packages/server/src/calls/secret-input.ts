@@ -28,15 +28,23 @@ export async function sealSecrets(
   return { input: rest, sealed: sealed.toString('base64') };
 }
 
+/** A stored input (JSON text) with its secrets. */
+export async function openSecrets(
+  sealer: Sealer,
+  call: { tenant: string; id: string },
+  stored: { input: string; sealed: string },
+): Promise<unknown> {
+  const opened = await sealer.open(placeOf(call), Buffer.from(stored.sealed, 'base64'));
+  return putBack(JSON.parse(stored.input), JSON.parse(opened.toString('utf8')) as Secrets);
+}
+
 /** An executor that gets inputs with their secrets, whatever it executes them with. */
 export function openingSecrets(executor: Executor, sealer: Sealer): Executor {
   const open = async (attempt: Attempt): Promise<Attempt> => {
     const { call } = attempt;
     if (call.details.sealed === undefined) return attempt;
-    const opened = await sealer.open(placeOf(call), Buffer.from(call.details.sealed, 'base64'));
-    const secrets = JSON.parse(opened.toString('utf8')) as Secrets;
-    const input = JSON.stringify(putBack(JSON.parse(call.input), secrets));
-    return { ...attempt, call: { ...call, input } };
+    const opened = await openSecrets(sealer, call, { input: call.input, sealed: call.details.sealed });
+    return { ...attempt, call: { ...call, input: JSON.stringify(opened) } };
   };
   return {
     about: (action, input) => executor.about(action, input),

@@ -94,7 +94,7 @@ test('lists come in pages that join without gap or overlap', async (t) => {
 test('a connector names its actions; one that is not there has an error of its own', async (t) => {
   const ask = await start(t);
   const { body } = await ask('/connectors/example');
-  assert.deepEqual(body['actions'], ['example/echo', 'example/wait']);
+  assert.deepEqual(body['actions'], ['example/callback', 'example/echo', 'example/wait']);
   const missing = await ask('/connectors/nothing');
   assert.deepEqual([missing.status, missing.body.code], [404, 'connector_not_found']);
   assert.equal((await ask('/connectors/No')).status, 400);

@@ -39,7 +39,16 @@ export function executorFor(t: Scope, connectors: Parameters<typeof createCatalo
   t.after(() => egress.close());
   const catalog = createCatalog(connectors);
   const parts = { egress, log, clock: systemClock };
-  return { executor: createCodeExecutor({ catalog, ...parts }), catalog, lines, parts };
+  return {
+    executor: createCodeExecutor({
+      catalog,
+      ...parts,
+      openCallback: async ({ id }, name) => `https://hub.example/cb/${id}/${name}`,
+    }),
+    catalog,
+    lines,
+    parts,
+  };
 }
 
 export function attemptOf(action: string, input: unknown, more: Partial<CodeAttempt> = {}): CodeAttempt {

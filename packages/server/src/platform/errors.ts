@@ -30,6 +30,11 @@ export interface Occurrence {
   readonly retryAfter?: number;
   /** Further response headers the status asks for, such as `Allow`. */
   readonly headers?: Readonly<Record<string, string>>;
+  /**
+   * Further members of the problem document, shown to the caller. An error that has them tells how something else
+   * ended: it is an answer, and no fault of the hub.
+   */
+  readonly members?: Readonly<Record<string, unknown>>;
   /** Kept for the log only. */
   readonly cause?: unknown;
 }

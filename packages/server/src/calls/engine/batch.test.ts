@@ -8,10 +8,11 @@ import { query } from '../../platform/database/query.testing.ts';
 import { newId } from '../../platform/ids.ts';
 import type { Accept, JournalEntry, Move } from './batch.ts';
 import type { JobMode, NewCall, OwnedCall } from './call.ts';
-import { aCall, anAccept, asOwned, newTenant, openBatches, rowsOf } from './engine.testing.ts';
+import { aCall, anAccept, asOwned, innerScope, newTenant, openBatches, rowsOf } from './engine.testing.ts';
 
-async function start(t: TestContext) {
-  const database = await openTestDatabase(t);
+async function start(scope: TestContext) {
+  const t = innerScope(scope);
+  const database = await openTestDatabase(scope);
   const tenant = await newTenant(database);
   const batches = await openBatches(t, database);
   const call = (more: Partial<NewCall> = {}): NewCall => aCall(tenant, more);
@@ -22,7 +23,7 @@ async function start(t: TestContext) {
     assert.deepEqual(written?.accepted, [{ kind: 'accepted', state: 'running' }]);
     return asOwned(accept);
   };
-  return { database, tenant, batches, call, running, rows: () => rowsOf(database) };
+  return { t, database, tenant, batches, call, running, rows: () => rowsOf(database) };
 }
 
 const entry = (more: Partial<JournalEntry> = {}): JournalEntry => ({
@@ -339,8 +340,8 @@ describe('idempotency keys', () => {
   });
 
   it('of a transaction under way: the loser waits for it, and sees the winner', async (t) => {
-    const { batches, call, database, rows } = await start(t);
-    const rival = await openBatches(t, database);
+    const { t: scope, batches, call, database, rows } = await start(t);
+    const rival = await openBatches(scope, database);
     const [one, two] = [keyed(call(), 'k'), keyed(call(), 'k', 'other')];
     await batches.client.query('begin');
     await batches.commit({ accepts: [one] });
@@ -352,8 +353,8 @@ describe('idempotency keys', () => {
   });
 
   it('of a transaction that is undone go to the one that waited', async (t) => {
-    const { batches, call, database, rows } = await start(t);
-    const rival = await openBatches(t, database);
+    const { t: scope, batches, call, database, rows } = await start(t);
+    const rival = await openBatches(scope, database);
     const [one, two] = [keyed(call(), 'k'), keyed(call(), 'k')];
     await batches.client.query('begin');
     await batches.commit({ accepts: [one] });
@@ -492,8 +493,8 @@ describe('jobs by key', () => {
   });
 
   it('of two nodes at once wait for one another', async (t) => {
-    const { batches, call, database, rows } = await start(t);
-    const rival = await openBatches(t, database);
+    const { t: scope, batches, call, database, rows } = await start(t);
+    const rival = await openBatches(scope, database);
     const key = newId();
     const [one, two] = [job(call(), key, 'if_not_running'), job(call(), key, 'if_not_running')];
     await batches.client.query('begin');
@@ -552,8 +553,8 @@ describe('groups', () => {
   });
 
   it('are counted right by two nodes that end the last two calls at once', async (t) => {
-    const { batches, running, database, rows } = await start(t);
-    const rival = await openBatches(t, database);
+    const { t: scope, batches, running, database, rows } = await start(t);
+    const rival = await openBatches(scope, database);
     const group = { id: newId(), details: '' };
     const [one, two] = [await running({ group }), await running({ group })];
     await batches.client.query('begin');

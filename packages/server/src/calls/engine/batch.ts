@@ -76,7 +76,7 @@ interface Row {
 /** The parameters of `commit_calls`, in its order. */
 const PARAMETERS = 40;
 
-/** `commit_calls` of migration 2 as a batch statement of this node. `node` is asked for at each batch. */
+/** `commit_calls` of migration 3 as a batch statement of this node. `node` is asked for at each batch. */
 export function callsStatement(node: () => number): BatchStatement<Operation, Written> {
   return {
     name: 'commit_calls',

@@ -34,8 +34,12 @@ export interface EngineOptions {
   readonly sole?: boolean;
   /** Tells another node that one of its calls shall be cancelled. Without it that node finds out by its sweep. */
   readonly tellCancel?: (call: string) => void;
+  /** Told of every commit, for whoever reads the events written with it. */
+  readonly written?: () => void;
   /** Told of every end this node wrote, after its commit. */
   readonly ended?: (ended: Ended) => void;
+  /** Told of every call whose attempt ended here as waiting, after its commit. */
+  readonly waits?: (call: OwnedCall) => void;
 }
 
 const DEFAULT_LIMITS: SlotLimits = {
@@ -50,10 +54,10 @@ const DEFAULT_QUOTA: Quota = {
   storedBytes: 50 * 1024 ** 3,
 };
 
-/** How a call that waits, or is held, ends or goes on. */
+/** How a call that waits, or is held, ends or goes on. `by` is kept as the reason of its end. */
 export type Answer =
-  | { readonly kind: 'succeeded'; readonly output: string }
-  | { readonly kind: 'failed'; readonly error: CallError }
+  | { readonly kind: 'succeeded'; readonly output: string; readonly by?: string }
+  | { readonly kind: 'failed'; readonly error: CallError; readonly by?: string }
   /** Held calls only. */
   | { readonly kind: 'retry' };
 
@@ -104,6 +108,7 @@ export function createEngine(options: EngineOptions): Engine {
     observe: ({ operations, seconds }) => {
       meters.batch.observe(operations);
       meters.commit.observe(seconds);
+      options.written?.();
     },
   });
   const retention = new RetentionKeeper({ target: database.target, clock, log });
@@ -137,6 +142,7 @@ export function createEngine(options: EngineOptions): Engine {
       usage.ended(ended.call.tenant, (ended.output?.length ?? 0) + (ended.error?.length ?? 0));
       options.ended?.(ended);
     },
+    waits: (call) => options.waits?.(call),
   });
   const sweeper = new Sweeper({
     database,
@@ -171,7 +177,11 @@ export function createEngine(options: EngineOptions): Engine {
       const { call } = found;
       if (answer.kind === 'retry')
         return recorder.move({ call, to: 'queued' }).finally(() => sweeper.backlogMade());
-      return recorder.end(call, answer.kind, { attempt: entryOf(answer, clock.now(), clock.now()) });
+      const attempt = entryOf(answer, clock.now(), clock.now());
+      return recorder.end(call, answer.kind, {
+        attempt,
+        ...(answer.by !== undefined && { reason: answer.by }),
+      });
     },
     async cancel(tenant, id) {
       for (;;) {
@@ -191,7 +201,10 @@ export function createEngine(options: EngineOptions): Engine {
     async drain(grace) {
       open = false;
       // What waits for a database that is away would wait for ever.
-      const stop = clock.after(2 * grace, () => void commit.close(0));
+      const stop = clock.after(2 * grace, () => {
+        void commit.close(0);
+        void recorder.close(0);
+      });
       await sweeper.stop();
       await runner.drain(grace);
       await recorder.close(grace);

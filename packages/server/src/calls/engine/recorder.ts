@@ -27,6 +27,8 @@ export interface RecorderParts {
   readonly follows: (call: NewCall) => void;
   /** Told of every end this node wrote. */
   readonly ended: (ended: Ended) => void;
+  /** Told of every call that waits now. */
+  readonly waits: (call: OwnedCall) => void;
 }
 
 /** Pauses between tries of a continuation that throws: doubled each time, up to the last. Milliseconds. */
@@ -205,6 +207,7 @@ export class Recorder {
     const landed = written.moved === move.to || (submission.resent() && (await this.#landed(move)));
     if (landed) {
       if (ended && isEnd(move.to)) this.#parts.ended(ended);
+      if (move.to === 'waiting') this.#parts.waits(call);
     } else {
       await this.#lost(move);
     }

@@ -72,7 +72,7 @@ export interface ClaimOptions {
   readonly after: number;
 }
 
-/** Takes ready calls over, going round the lanes (`claim_calls` of migration 2). */
+/** Takes ready calls over, going round the lanes (`claim_calls` of migration 3). */
 export async function claimReady(
   tx: Transaction,
   { node, room, lanes, narrow, after }: ClaimOptions,

@@ -20,7 +20,7 @@ export function errorAnswerer(options: {
 
   return (thrown, request, reply) => {
     const error = understood(thrown, request);
-    if (error.kind.status >= 500) report(error, request, reply);
+    if (error.kind.status >= 500 && !error.occurrence.members) report(error, request, reply);
     linger(request, reply);
     if (state.draining) reply.header('connection', 'close');
     void reply

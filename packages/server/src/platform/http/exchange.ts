@@ -57,6 +57,14 @@ export class Exchange<T extends Terms> implements AnyRequest<T> {
     return addressOf(this.#request.raw);
   }
 
+  get rawQuery(): string {
+    return queryOf(this.#request.raw.url ?? '');
+  }
+
+  get method(): string {
+    return this.#request.method;
+  }
+
   get headers(): IncomingHttpHeaders {
     return this.#request.raw.headers;
   }
@@ -110,7 +118,7 @@ export function inputReader<T extends Terms>(route: Route<T>): (request: Fastify
   };
 
   function checkedQuery(text: string, faults: Fault[]): unknown {
-    if (text === '' && !route.query) return NOTHING;
+    if (route.openQuery || (text === '' && !route.query)) return NOTHING;
     const values = readQuery(text, query, faults);
     faults.push(...checkQuery(values, 'query'));
     return values;

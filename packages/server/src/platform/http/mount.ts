@@ -85,7 +85,7 @@ function send<T extends Terms>(reply: FastifyReply, route: Route<T>, answer: Any
   if (answer.headers) reply.headers(answer.headers);
   if ('empty' in spec) return reply.send();
   if ('media' in spec) {
-    reply.type(spec.media);
+    if (answer.headers?.['content-type'] === undefined) reply.type(spec.media);
     return reply.send(typeof answer.body === 'string' ? Buffer.from(answer.body) : answer.body);
   }
   if (answer.body === undefined)

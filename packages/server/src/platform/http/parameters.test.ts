@@ -91,3 +91,25 @@ test('a route without a query takes no parameter', async (t) => {
   assert.equal((await ask(port, { path: '/healthz?' })).status, 200);
   assert.equal((await ask(port, { path: '/healthz?a=1' })).status, 400);
 });
+
+test('an open query reaches the handler as it came, whatever it is', async (t) => {
+  let raw: string | undefined;
+  const open = defineTestRoute({
+    method: 'GET',
+    path: '/open',
+    summary: 'x',
+    access: { public: 'for this test' },
+    audit: { none: 'for this test' },
+    openQuery: true,
+    replies: { 204: { description: 'Nothing.', empty: true } },
+    handle({ rawQuery, method }) {
+      raw = `${method} ${rawQuery}`;
+      return { status: 204 };
+    },
+  });
+  const { port } = await startHttp(t, { routes: [open] });
+  for (const target of ['', '?', '?a=1&a=2', '?%zz=%', '?a?b']) {
+    assert.equal((await ask(port, { path: `/open${target}` })).status, 204);
+    assert.equal(raw, `GET ${target.slice(1)}`);
+  }
+});

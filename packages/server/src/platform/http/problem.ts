@@ -36,6 +36,7 @@ export function problemOf(error: HubError, base: string, requestId?: string): Pr
     retryable: kind.retryable,
     ...(occurrence.faults === undefined ? {} : { faults: shown(occurrence.faults) }),
     ...(requestId === undefined ? {} : { requestId }),
+    ...occurrence.members,
   };
 }
 

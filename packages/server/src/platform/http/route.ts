@@ -89,6 +89,9 @@ export interface RouteRequest<T extends Terms, A = unknown, P = unknown, Q = unk
   readonly address: string;
   readonly params: P;
   readonly query: Q;
+  /** The query as it came, without its question mark. */
+  readonly rawQuery: string;
+  readonly method: string;
   readonly body: B;
   /** For routes that need more than their declared input: signatures over raw bodies, conditional requests. */
   readonly headers: IncomingHttpHeaders;
@@ -106,6 +109,8 @@ interface Described<T extends Terms, R extends Replies> {
   readonly replies: R;
   /** Errors of its own it may answer with; those of every route need not be named. */
   readonly errors?: readonly ErrorMaker[];
+  /** Any query is let in, unread, for senders whose parameters are not ours to name: see `rawQuery`. */
+  readonly openQuery?: true;
   /** Bytes a JSON body may have; the server's limit when absent. */
   readonly bodyLimit?: number;
 }

@@ -75,4 +75,15 @@ describe('a master key', () => {
       assert.throws(() => requireMasterKey(stored, [one]), { code: 'master_key_mismatch' });
     }
   });
+
+  it('gives one key to sign with for each purpose, the same wherever it is loaded', () => {
+    const signed = (master: MasterKey, purpose: string) =>
+      master.signingKey(purpose).mac(Buffer.from('x')).toString('hex');
+    const one = new MasterKey(Buffer.from(bytes));
+    const made = signed(one, 'callbacks');
+    assert.equal(signed(new MasterKey(Buffer.from(bytes)), 'callbacks'), made);
+    assert.notEqual(signed(one, 'other'), made);
+    assert.notEqual(signed(new MasterKey(randomBytes(32)), 'callbacks'), made);
+    assert.notEqual(one.signingKey('callbacks').mac(Buffer.from('y')).toString('hex'), made);
+  });
 });

@@ -7,13 +7,14 @@ const HEX = /^[0-9a-fA-F]{64}$/;
 const BASE64 = /^[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=?$/;
 
 /**
- * The one key that is not in the database. It wraps data keys and does nothing else; every use has a key of its
- * own, derived from it.
+ * The one key that is not in the database. It wraps data keys, and keys to sign with come from it; every use has a
+ * key of its own, derived from it.
  */
 export class MasterKey {
   /** Tells master keys apart; public. */
   readonly id: string;
   readonly #wrapping: SecretKey;
+  readonly #signing: SecretKey;
   readonly #check: Buffer;
 
   /** Takes `bytes` over: they are wiped. */
@@ -21,6 +22,7 @@ export class MasterKey {
     const root = new SecretKey(bytes);
     this.id = root.derive('linkspan master key: id', 8).toString('hex');
     this.#wrapping = new SecretKey(root.derive('linkspan master key: wrap data keys', KEY_BYTES));
+    this.#signing = new SecretKey(root.derive('linkspan master key: keys to sign with', KEY_BYTES));
     this.#check = root.derive('linkspan master key: check value', KEY_BYTES);
   }
 
@@ -31,6 +33,11 @@ export class MasterKey {
   /** The data key's bytes, or nothing if they were wrapped otherwise. Whoever takes them wipes them. */
   unwrap(wrapped: Uint8Array, bound: Uint8Array): Buffer | undefined {
     return this.#wrapping.decrypt(wrapped, bound);
+  }
+
+  /** The key to sign with for one purpose: the same on every node, and of no use for any other purpose. */
+  signingKey(purpose: string): SecretKey {
+    return new SecretKey(this.#signing.derive(purpose, KEY_BYTES));
   }
 
   /** See {@link checkValue}. */

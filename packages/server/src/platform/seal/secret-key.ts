@@ -1,4 +1,11 @@
-import { createCipheriv, createDecipheriv, createSecretKey, hkdfSync, randomBytes } from 'node:crypto';
+import {
+  createCipheriv,
+  createDecipheriv,
+  createHmac,
+  createSecretKey,
+  hkdfSync,
+  randomBytes,
+} from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
 
 /** Bytes of every key here. */
@@ -42,6 +49,11 @@ export class SecretKey {
     } catch {
       return undefined;
     }
+  }
+
+  /** 32 bytes that nobody without the key can make for these (HMAC-SHA-256). Compare them in constant time. */
+  mac(bytes: Uint8Array): Buffer {
+    return createHmac('sha256', this.#key).update(bytes).digest();
   }
 
   /** Bytes that depend on the key and the purpose and tell nothing of the key (HKDF-SHA-256, RFC 5869). */

@@ -16,7 +16,7 @@ async function outcomeOf(t: Test, change: Change, input: unknown = {}) {
 
 async function errorOf(t: Test, change: Change, input: unknown = {}) {
   const outcome = await outcomeOf(t, change, input);
-  assert.ok(outcome.kind !== 'succeeded', JSON.stringify(outcome));
+  assert.ok('error' in outcome, JSON.stringify(outcome));
   return { kind: outcome.kind, ...outcome.error };
 }
 
@@ -162,7 +162,7 @@ async function aborted(t: Test, change: Change, reason: string, when?: (url: str
   await (when?.(url) ?? asked);
   abort.abort(reason);
   const outcome = await work;
-  assert.ok(outcome.kind !== 'succeeded');
+  assert.ok('error' in outcome);
   return `${outcome.kind} ${outcome.error.code} ${outcome.error.retry}`;
 }
 
@@ -262,7 +262,9 @@ test('a probe says whether it happened; a failing probe leaves it unknown', asyn
   const asked = async (probe: unknown) => {
     const { executor } = start(t, { repeat: 'probed', probe });
     const outcome = await executor.probe(attemptOf('test/do', {}));
-    return outcome.kind === 'succeeded' ? outcome.output : `${outcome.kind} ${outcome.error.code}`;
+    return 'error' in outcome
+      ? `${outcome.kind} ${outcome.error.code}`
+      : 'output' in outcome && outcome.output;
   };
   assert.equal(await asked(async () => ({ happened: true, output: { text: 'yes' } })), '{"text":"yes"}');
   assert.equal(await asked(async () => ({ happened: false })), 'failed not_happened');

@@ -2,7 +2,9 @@ import {
   ActionError,
   TransportError,
   UnknownOutcome,
+  Waiting,
   type ActionContext,
+  type CallbackOptions,
   type PolicyDefaults,
   type Repeat,
 } from '@linkspan/sdk';
@@ -40,8 +42,17 @@ export interface CodeExecutor {
   ): { readonly repeatable: Repeat; readonly policy?: PolicyDefaults } | undefined;
 }
 
+/** Opens a callback of a call, or finds it opened: its address. Rejects with a TransportError when it cannot be stored. */
+export type OpenCallback = (
+  call: { readonly tenant: string; readonly id: string },
+  name: string,
+  options: CallbackOptions,
+) => Promise<string>;
+
 export interface CodeExecutorOptions extends VisitParts {
   readonly catalog: Pick<Catalog, 'find'>;
+  /** Without it there are no callbacks. */
+  readonly openCallback?: OpenCallback;
 }
 
 /** One attempt under way. */
@@ -53,7 +64,7 @@ interface Running {
 }
 
 export function createCodeExecutor(options: CodeExecutorOptions): CodeExecutor {
-  const { catalog, log } = options;
+  const { catalog, log, openCallback = noCallbacks } = options;
 
   async function attempted(
     attempt: CodeAttempt,
@@ -68,7 +79,7 @@ export function createCodeExecutor(options: CodeExecutorOptions): CodeExecutor {
     try {
       const faults = action.check(input);
       if (faults.length > 0) return refusedInput(faults, stay.redactor);
-      return await work({ action, attempt, visit: stay, ctx: contextOf(attempt, input, stay) });
+      return await work({ action, attempt, visit: stay, ctx: contextOf(attempt, input, stay, openCallback) });
     } finally {
       stay.end();
     }
@@ -80,6 +91,7 @@ export function createCodeExecutor(options: CodeExecutorOptions): CodeExecutor {
       const output = await running.visit.lastWord(() => action.definition.run(ctx as never));
       return succeeded(output, circumstances(running));
     } catch (error) {
+      if (error instanceof Waiting) return waiting(error);
       report(running, error);
       return threw(error, circumstances(running));
     }
@@ -121,7 +133,27 @@ export function createCodeExecutor(options: CodeExecutorOptions): CodeExecutor {
   };
 }
 
-function contextOf({ call, idempotencyKey }: CodeAttempt, input: unknown, { base }: Visit): ActionContext {
+const noCallbacks: OpenCallback = async () => {
+  throw new TransportError('callback_unavailable', {
+    message: 'This hub takes no callbacks.',
+    retry: 'permanent',
+    maySent: false,
+  });
+};
+
+const LONGEST_WAIT = 400 * 24 * 3_600_000;
+
+function waiting({ forAtMost }: Waiting): AttemptOutcome {
+  if (!(forAtMost > 0)) return { kind: 'failed', error: hubError('connector_fault') };
+  return { kind: 'waiting', forAtMost: Math.min(Math.ceil(forAtMost), LONGEST_WAIT) };
+}
+
+function contextOf(
+  { call, idempotencyKey }: CodeAttempt,
+  input: unknown,
+  { base }: Visit,
+  openCallback: OpenCallback,
+): ActionContext {
   return {
     ...base,
     input,
@@ -131,6 +163,8 @@ function contextOf({ call, idempotencyKey }: CodeAttempt, input: unknown, { base
     context: call.details.context,
     fail: (code, failure) => new ActionError(code, failure),
     unknown: (failure) => new UnknownOutcome(failure),
+    callback: (name, options = {}) => openCallback(call, name, options),
+    wait: (ms) => new Waiting(ms),
   };
 }
 

@@ -15,7 +15,9 @@ export interface AttemptError {
 export type AttemptOutcome =
   | { readonly kind: 'succeeded'; readonly output: string }
   /** `unknown`: it may have happened, and nobody knows. */
-  | { readonly kind: 'failed' | 'unknown'; readonly error: AttemptError };
+  | { readonly kind: 'failed' | 'unknown'; readonly error: AttemptError }
+  /** It goes on when a callback is used, or expires after so many milliseconds. */
+  | { readonly kind: 'waiting'; readonly forAtMost: number };
 
 /** Errors of the hub's own, beside those of egress, that an attempt of a code action may end with. */
 const HUB_FAILURES = {

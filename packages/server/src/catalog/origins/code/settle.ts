@@ -20,10 +20,15 @@ export interface Circumstances {
   readonly touched: boolean;
 }
 
-type Unsuccessful = Exclude<AttemptOutcome, { kind: 'succeeded' }>;
+type Unsuccessful = Exclude<AttemptOutcome, { kind: 'succeeded' | 'waiting' }>;
+
+/** What became of an output. */
+export type Success =
+  | { readonly kind: 'succeeded'; readonly output: string }
+  | { readonly kind: 'failed'; readonly error: AttemptError };
 
 /** A success whose output is as declared and small enough. */
-export function succeeded(output: unknown, { action, redactor }: Circumstances): AttemptOutcome {
+export function succeeded(output: unknown, { action, redactor }: Circumstances): Success {
   const text = jsonText(output);
   if (text !== undefined && tooLarge(text)) return { kind: 'failed', error: hubError('output_too_large') };
   const plain: unknown = text === undefined ? undefined : JSON.parse(text);
@@ -84,7 +89,7 @@ function occurrence(
 }
 
 /** Details are there to be read; what is no JSON, or too much of it, is left out and said to be. */
-function keptDetails(details: unknown): unknown {
+export function keptDetails(details: unknown): unknown {
   const text = jsonText(details);
   if (text === undefined) return { omitted: 'not JSON' };
   if (Buffer.byteLength(text) > LARGEST_DETAILS) return { omitted: `larger than ${LARGEST_DETAILS} bytes` };
