@@ -39,7 +39,7 @@ export interface Redriven {
 }
 
 /** Calls of one request at most. */
-export const MOST_REDRIVES = 1_000;
+const MOST_REDRIVES = 1_000;
 
 /** Pages of a filter that one request goes through. */
 const MOST_PAGES = 20;

@@ -26,7 +26,7 @@ import * as store from './store.ts';
 export const TENANT = MAIN_TENANT.id;
 
 /** An action that asks for `done`, and waits. */
-export const base = defineAction({
+const base = defineAction({
   id: 'ask',
   title: 'Ask',
   description: 'Does what the test says.',

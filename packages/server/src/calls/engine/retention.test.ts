@@ -122,3 +122,15 @@ test('two nodes that keep house at once do it once', async (t) => {
   await Promise.all([keeper.keep(), other.keep(), keeper.keep()]);
   assert.equal((await partitions(database)).length, 9);
 });
+
+test('calls that came before their partition stay in the rest, and no start fails over them', async (t) => {
+  const { database, clock, keeper, tenant } = await open(t);
+  const early = await store(database, tenant, 'standard', clock.now(), clock.now());
+  await keeper.keep();
+  await keeper.keep();
+  assert.deepEqual(await rowsOf(database, early), [1, 1, 1]);
+  await passDays(clock, keeper, 29);
+  assert.deepEqual(await rowsOf(database, early), [1, 1, 1]);
+  await passDays(clock, keeper, 2);
+  assert.deepEqual(await rowsOf(database, early), [0, 0, 0]);
+});
