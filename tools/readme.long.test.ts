@@ -16,7 +16,7 @@ test('every command of the README works in a fresh clone', async (t) => {
   const token = await hub.printed(TOKEN);
   for (const block of blocks) {
     const text = withoutServer(fillIn(block.text, { address: hub.address, token }));
-    await t.test(`line ${block.line}: ${text}`, () => runBlock(clone, { ...block, text }));
+    await t.test(`line ${block.line}: ${text}`, () => runBlock(clone, { ...block, text }, token));
   }
   assert.equal(await hub.stop(), 0, hub.output());
 });
@@ -29,9 +29,10 @@ function withoutServer(text: string): string {
     .join('\n');
 }
 
-async function runBlock(clone: Clone, block: CommandBlock): Promise<void> {
+async function runBlock(clone: Clone, block: CommandBlock, token: string): Promise<void> {
   const env = {
     ...clone.env,
+    TOKEN: token,
     GIT_CONFIG_COUNT: '1',
     GIT_CONFIG_KEY_0: 'safe.directory',
     GIT_CONFIG_VALUE_0: ROOT,

@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import type { DatabaseTarget } from './connection.ts';
 import { createLog } from '../log.ts';
 import { makeFolder, makeOwnFolder, openHome } from './embedded/home.ts';
-import { findPackage, programsAt, type Programs } from './embedded/programs.ts';
+import { findMeans } from './embedded/means.ts';
+import { findPackage, type Programs } from './embedded/programs.ts';
 import { giveTo } from './embedded/ownership.ts';
 import { chooseRunner, outcome } from './embedded/runner.ts';
 import { startServer, type Server } from './embedded/server.ts';
@@ -18,9 +19,15 @@ export interface PlainServer {
   start(): Promise<void>;
 }
 
-/** The programs the hub brings. */
+/** The programs the hub brings, at a place from which they run: other accounts may not enter this checkout. */
 export async function ownPrograms(): Promise<Programs> {
-  return programsAt((await findPackage()).root);
+  const folder = await mkdtemp(join(tmpdir(), 'linkspan-plain-'));
+  const home = await openHome(folder);
+  await makeOwnFolder(home);
+  const { programs, runner } = await findMeans(home, await findPackage());
+  await runner.close();
+  await rm(folder, { recursive: true, force: true });
+  return programs;
 }
 
 /** The oldest version the hub supports, if this machine has it. */
