@@ -63,7 +63,7 @@ export function* placesOf(from: Package, folder: string | undefined): Generator<
 }
 
 /** The programs below the root of a package. */
-export function programsAt(root: string): Programs {
+function programsAt(root: string): Programs {
   const bin = join(root, 'native', 'bin');
   return { initdb: join(bin, 'initdb'), postgres: join(bin, 'postgres') };
 }
